@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Statements, migrations and the data to load become C: generated/embedded.c and generated/statements.h.
+add_executable(tantu_embed ${CMAKE_SOURCE_DIR}/db/embed.c)
+file(GLOB TANTU_STATEMENTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/sql/*.sql)
+file(GLOB TANTU_MIGRATIONS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/migrations/*.sql)
+file(GLOB TANTU_LOADED CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/data/*)
+set(TANTU_EMBEDDED_SOURCE ${CMAKE_BINARY_DIR}/generated/embedded.c)
+add_custom_command(
+  OUTPUT ${TANTU_EMBEDDED_SOURCE} ${CMAKE_BINARY_DIR}/generated/statements.h
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
+  COMMAND tantu_embed ${CMAKE_BINARY_DIR}/generated ${TANTU_STATEMENTS} ${TANTU_MIGRATIONS} ${TANTU_LOADED}
+  DEPENDS tantu_embed ${TANTU_STATEMENTS} ${TANTU_MIGRATIONS} ${TANTU_LOADED}
+  VERBATIM)
+add_custom_target(tantu_embed_sql DEPENDS ${TANTU_EMBEDDED_SOURCE} ${CMAKE_BINARY_DIR}/generated/statements.h)
+set_source_files_properties(${TANTU_EMBEDDED_SOURCE} PROPERTIES GENERATED TRUE)

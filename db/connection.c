@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One connection carrying one group: [scope][step]…[Sync] in one write and one transaction. Nobody of the group
+ * is answered before the Sync's own result, which comes after the commit. When a member breaks the transaction,
+ * the innocent go back to the front of the lane and the guilty one runs again alone; only then it fails. */
+#include "db/internal.h"
+#include "service/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_transient(const char *sqlstate)
+{
+	return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+}
+
+/* The server goes away (57P01…57P05) and says so: nothing of the transaction was done. */
+static bool is_shutdown(const char *sqlstate)
+{
+	return strncmp(sqlstate, "57P0", 4) == 0;
+}
+
+static void expect(struct db_connection *c, struct db_call *call, int step)
+{
+	INVARIANT(c->expected_count < (int)(sizeof c->expected / sizeof c->expected[0]));
+	c->expected[c->expected_count++] = (struct expected){ call, step };
+}
+
+static bool send_statement(struct db_connection *c, enum sql statement, const struct db_value *values, int count)
+{
+	const char *at[DB_PARAMETERS];
+	int len[DB_PARAMETERS], format[DB_PARAMETERS];
+	for (int i = 0; i < count; i++) {
+		at[i] = values[i].at;
+		len[i] = values[i].len;
+		format[i] = values[i].binary;
+	}
+	return PQsendQueryPrepared(c->link.pg, sql_texts[statement].name, count, at, len, format, 1) == 1;
+}
+
+static bool send_scope(struct db_connection *c, const struct db_scope *scope)
+{
+	struct db_value values[DB_SCOPE_PARTS];
+	for (int i = 0; i < DB_SCOPE_PARTS; i++)
+		values[i] = db_text(scope->part[i]);
+	expect(c, NULL, 0);
+	return send_statement(c, SQL_scope_set, values, DB_SCOPE_PARTS);
+}
+
+static bool send_call(struct db_connection *c, struct db_call *call)
+{
+	bool sent = true;
+	for (int i = 0; i < call->steps; i++) {
+		expect(c, call, i);
+		sent = sent && send_statement(c, call->step[i].statement, &call->values[call->step[i].first],
+					      call->step[i].count);
+	}
+	return sent;
+}
+
+static int group_most(const struct lane *lane)
+{
+	return lane->name == DB_LANE_work ? 1 : GROUP_MOST;
+}
+
+static void take_group(struct db_connection *c)
+{
+	int most = group_most(c->lane);
+	c->group_size = 0;
+	while (c->group_size < most && c->lane->first) {
+		if (c->lane->first->alone && c->group_size > 0)
+			break;
+		struct db_call *call = lane_take(c->lane);
+		call->state = CALL_SENT;
+		call->tries++;
+		c->group[c->group_size++] = call;
+		if (call->alone)
+			break;
+	}
+}
+
+/* Members of one scope stand together; otherwise the order of arrival stays. */
+static void order_by_scope(struct db_connection *c)
+{
+	struct db_call *ordered[GROUP_MOST];
+	bool placed[GROUP_MOST] = { 0 };
+	int n = 0;
+	for (int i = 0; i < c->group_size; i++)
+		for (int j = i; j < c->group_size && !placed[i]; j++)
+			if (!placed[j] && db_scope_equal(&c->group[i]->scope, &c->group[j]->scope)) {
+				ordered[n++] = c->group[j];
+				if (j > i)
+					placed[j] = true;
+			}
+	INVARIANT(n == c->group_size);
+	memcpy(c->group, ordered, sizeof ordered[0] * (size_t)n);
+}
+
+void connection_send_group(struct db_connection *c)
+{
+	bool sent = true;
+	take_group(c);
+	order_by_scope(c);
+	c->expected_count = c->received = 0;
+	c->broken = false;
+	c->guilty = NULL;
+	for (int i = 0; i < c->group_size; i++) {
+		if (i == 0 || !db_scope_equal(&c->group[i]->scope, &c->group[i - 1]->scope))
+			sent = sent && send_scope(c, &c->group[i]->scope);
+		sent = sent && send_call(c, c->group[i]);
+	}
+	sent = sent && PQpipelineSync(c->link.pg) == 1;
+	c->state = CONNECTION_BUSY;
+	c->sent_at = uv_hrtime();
+	metric_add(c->lane->group_size, c->group_size);
+	if (sent)
+		db_link_flush(&c->link);
+	else
+		db_link_drop(&c->link, "a group could not be sent");
+}
+
+static void keep_error(struct db_connection *c, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	c->broken = true;
+	snprintf(c->sqlstate, sizeof c->sqlstate, "%s", state ? state : "XX000");
+	snprintf(c->constraint, sizeof c->constraint, "%s", constraint ? constraint : "");
+	snprintf(c->message, sizeof c->message, "%s", message ? message : "");
+}
+
+static void answer_failed(struct db_connection *c, struct db_call *call)
+{
+	struct db_reply reply = { .outcome = DB_FAILED };
+	memcpy(reply.sqlstate, c->sqlstate, sizeof reply.sqlstate);
+	memcpy(reply.constraint, c->constraint, sizeof reply.constraint);
+	memcpy(reply.message, c->message, sizeof reply.message);
+	metric_add(c->db->errors, 1);
+	call_answer(call, &reply);
+}
+
+static void answer_ok(struct db_call *call)
+{
+	struct db_reply reply = { .outcome = DB_OK, .steps = call->steps };
+	reply.rows = (const struct db_rows *)(void *)call->result;
+	call_answer(call, &reply);
+}
+
+/* A member after its group was rolled back: again, or the end. */
+static void run_again_or_fail(struct db_connection *c, struct db_call *call)
+{
+	bool innocent = c->guilty && c->guilty != call;
+	bool once_more = is_transient(c->sqlstate) || is_shutdown(c->sqlstate) ? call->tries < 3 : !call->alone;
+	if (call->dropped) {
+		answer_failed(c, call);
+	} else if (innocent || (once_more && (c->group_size > 1 || is_transient(c->sqlstate) || is_shutdown(c->sqlstate)))) {
+		call->alone = call->alone || !innocent;
+		lane_put_back(c->lane, call);
+	} else {
+		answer_failed(c, call);
+	}
+}
+
+static void end_group(struct db_connection *c)
+{
+	struct db_call *group[GROUP_MOST];
+	int size = c->group_size;
+	memcpy(group, c->group, sizeof group[0] * (size_t)size);
+	metric_observe(c->lane->seconds, (double)(uv_hrtime() - c->sent_at) / 1e9);
+	c->state = CONNECTION_IDLE;
+	for (int i = size - 1; i >= 0 && c->broken; i--) /* backwards: each goes to the front */
+		run_again_or_fail(c, group[i]);
+	for (int i = 0; i < size && !c->broken; i++)
+		answer_ok(group[i]);
+	c->group_size = 0;
+	pool_connection_idle(c->db);
+}
+
+static void take_result(struct db_connection *c, PGresult *result)
+{
+	struct expected *e = c->received < c->expected_count ? &c->expected[c->received] : NULL;
+	switch (PQresultStatus(result)) {
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		if (e && e->call) {
+			PQclear(e->call->result[e->step]);
+			e->call->result[e->step] = result;
+			return;
+		}
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		break;
+	default:
+		if (!c->broken) {
+			keep_error(c, result);
+			c->guilty = e ? e->call : NULL;
+		}
+	}
+	PQclear(result);
+}
+
+static void group_input(struct db_connection *c)
+{
+	while (c->state == CONNECTION_BUSY && !PQisBusy(c->link.pg)) {
+		PGresult *result = PQgetResult(c->link.pg);
+		if (!result) {
+			if (c->received >= c->expected_count)
+				return; /* the Sync has not come yet */
+			c->received++;
+		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+			PQclear(result);
+			end_group(c);
+		} else {
+			take_result(c, result);
+		}
+	}
+}
+
+static void on_input(struct db_link *link)
+{
+	struct db_connection *c = (struct db_connection *)link;
+	if (c->state == CONNECTION_PREPARING)
+		prepare_input(c);
+	else if (c->state == CONNECTION_BUSY)
+		group_input(c);
+}
+
+static void on_connected(struct db_link *link)
+{
+	prepare_start((struct db_connection *)link);
+}
+
+/* What was on its way when the connection broke: reads go again; of a write nobody knows, unless the server
+ * had already refused it. */
+static void on_lost(struct db_link *link)
+{
+	struct db_connection *c = (struct db_connection *)link;
+	static const struct db_reply unknown = { .outcome = DB_UNKNOWN }, unavailable = { .outcome = DB_UNAVAILABLE };
+	bool certain = c->lane->name == DB_LANE_read || (c->state == CONNECTION_BUSY && c->broken);
+	int size = c->state == CONNECTION_BUSY ? c->group_size : 0;
+	c->state = CONNECTION_DOWN;
+	c->group_size = 0;
+	for (int i = size - 1; i >= 0; i--) {
+		struct db_call *call = c->group[i];
+		if (certain && call->tries < 3 && !call->dropped && !c->db->closing)
+			lane_put_back(c->lane, call);
+		else
+			call_answer(call, certain ? &unavailable : &unknown);
+	}
+	pool_wake(c->db);
+}
+
+static void on_closed(struct db_link *link)
+{
+	pool_handle_closed(((struct db_connection *)link)->db);
+}
+
+void connection_check_deadline(struct db_connection *c, uint64_t now)
+{
+	uint64_t seconds = c->lane->name == DB_LANE_work ? WORK_SECONDS : GROUP_SECONDS;
+	bool waits = c->state == CONNECTION_BUSY || c->state == CONNECTION_PREPARING;
+	if (waits && now - c->sent_at > seconds * 1000000000ull)
+		db_link_drop(&c->link, "no answer in time");
+}
+
+struct db_connection *connection_new(struct db *db, struct lane *lane)
+{
+	static const struct db_link_events events = { on_connected, on_input, on_lost, on_closed };
+	struct db_connection *c = calloc(1, sizeof *c);
+	INVARIANT(c);
+	c->db = db;
+	c->lane = lane;
+	c->link.loop = db->loop;
+	c->link.conninfo = db->options.conninfo;
+	c->link.options = lane->name == DB_LANE_work ?
+				  "-c statement_timeout=900000 -c TimeZone=UTC" :
+				  "-c statement_timeout=15000 -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off";
+	c->link.events = &events;
+	db_link_open(&c->link);
+	return c;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Private to db/: the pool, its lanes, and the connection that carries a group. */
+#ifndef DB_INTERNAL_H
+#define DB_INTERNAL_H
+
+#include "db/db.h"
+#include "db/link.h"
+
+enum { GROUP_MOST = 32, LANE_CONNECTIONS_MOST = 4, GROUP_SECONDS = 20, WORK_SECONDS = 900 };
+
+enum call_state { CALL_WAITING, CALL_SENT, CALL_DONE };
+
+struct call_step {
+	enum sql statement;
+	int count, first; /* values of this step in call->values */
+};
+
+struct db_call {
+	struct db *db;
+	struct db_call *next, *previous; /* in the lane's waiting list */
+	enum call_state state;
+	enum db_lane lane;
+	bool dropped; /* cancelled after it was sent */
+	bool alone;   /* must not share a transaction: it broke one */
+	int tries;
+	struct db_scope scope;
+	db_done *done;
+	void *context;
+	int steps;
+	struct call_step step[DB_STEPS];
+	PGresult *result[DB_STEPS];
+	struct db_value values[];
+};
+
+struct lane {
+	struct db *db;
+	enum db_lane name;
+	struct db_connection *connection[LANE_CONNECTIONS_MOST];
+	int connections;
+	struct db_call *first, *last; /* waiting */
+	int waiting;
+	struct metric *group_size, *seconds, *depth;
+};
+
+enum connection_state { CONNECTION_DOWN, CONNECTION_PREPARING, CONNECTION_IDLE, CONNECTION_BUSY };
+
+/* What is expected back, in order: a set_config, a step of a call, or the Sync. */
+struct expected {
+	struct db_call *call; /* NULL: a scope */
+	int step;
+};
+
+struct db_connection {
+	struct db_link link; /* first */
+	struct db *db;
+	struct lane *lane;
+	enum connection_state state;
+	struct db_call *group[GROUP_MOST];
+	int group_size;
+	struct expected expected[GROUP_MOST * (DB_STEPS + 1)];
+	int expected_count, received;
+	uint64_t sent_at;
+	bool broken;            /* an error came in this group */
+	struct db_call *guilty; /* whose step raised it; NULL: the commit, or a scope */
+	char sqlstate[6], constraint[64], message[256];
+	int prepared; /* results of the preparation received */
+};
+
+struct db {
+	uv_loop_t *loop;
+	struct db_options options;
+	struct metrics *metrics;
+	struct lane lane[DB_LANES];
+	struct db_shape *shape; /* SQL_COUNT of them; NULL columns until described */
+	struct db_listener *listener;
+	uv_check_t check;
+	uv_timer_t watchdog;
+	uv_idle_t spin; /* keeps the loop turning while something waits to be sent */
+	bool spinning;
+	bool was_ready, closing;
+	int open_handles;
+	void (*on_closed)(void *);
+	void *closed_context;
+	struct metric *errors, *unavailable;
+};
+
+/* connection.c */
+struct db_connection *connection_new(struct db *db, struct lane *lane);
+void connection_send_group(struct db_connection *connection);
+void connection_check_deadline(struct db_connection *connection, uint64_t now);
+
+/* prepare.c: all statements of the lane; true when done (or the process was told it is unfit) */
+void prepare_start(struct db_connection *connection);
+void prepare_input(struct db_connection *connection);
+
+/* pool.c */
+struct db_call *lane_take(struct lane *lane);
+void lane_put_back(struct lane *lane, struct db_call *call); /* to the front */
+void call_answer(struct db_call *call, const struct db_reply *reply); /* frees the call */
+void pool_connection_idle(struct db *db);
+void pool_wake(struct db *db);
+void pool_handle_closed(struct db *db);
+
+/* listen.c */
+struct db_listener *listener_new(struct db *db);
+void listener_close(struct db_listener *listener);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A connection of its own that hears NOTIFY. While it is away notifications are missed, so on_deaf tells the
+ * listeners to trust nothing they remember. */
+#include "db/internal.h"
+#include <stdlib.h>
+
+struct db_listener {
+	struct db_link link; /* first */
+	struct db *db;
+};
+
+static void drain_results(struct db_listener *listener)
+{
+	while (!PQisBusy(listener->link.pg)) {
+		PGresult *result = PQgetResult(listener->link.pg);
+		if (!result)
+			return;
+		PQclear(result);
+	}
+}
+
+static void on_connected(struct db_link *link)
+{
+	struct db_listener *listener = (struct db_listener *)link;
+	if (PQsendQuery(link->pg, "LISTEN job; LISTEN session_ended") != 1) {
+		db_link_drop(link, "cannot listen");
+		return;
+	}
+	db_link_flush(link);
+	if (listener->db->options.on_deaf)
+		listener->db->options.on_deaf(listener->db->options.context);
+}
+
+static void on_input(struct db_link *link)
+{
+	struct db_listener *listener = (struct db_listener *)link;
+	struct db_options *options = &listener->db->options;
+	PGnotify *heard;
+	drain_results(listener);
+	while ((heard = PQnotifies(link->pg))) {
+		options->on_notify(options->context, heard->relname, heard->extra);
+		PQfreemem(heard);
+	}
+}
+
+static void on_lost(struct db_link *link)
+{
+	struct db_listener *listener = (struct db_listener *)link;
+	if (listener->db->options.on_deaf)
+		listener->db->options.on_deaf(listener->db->options.context);
+}
+
+static void on_closed(struct db_link *link)
+{
+	struct db_listener *listener = (struct db_listener *)link;
+	struct db *db = listener->db;
+	free(listener);
+	pool_handle_closed(db);
+}
+
+struct db_listener *listener_new(struct db *db)
+{
+	static const struct db_link_events events = { on_connected, on_input, on_lost, on_closed };
+	struct db_listener *listener = calloc(1, sizeof *listener);
+	INVARIANT(listener);
+	listener->db = db;
+	listener->link.loop = db->loop;
+	listener->link.conninfo = db->options.conninfo;
+	listener->link.options = "-c TimeZone=UTC";
+	listener->link.events = &events;
+	db_link_open(&listener->link);
+	return listener;
+}
+
+void listener_close(struct db_listener *listener)
+{
+	db_link_close(&listener->link);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Lanes and their waiting calls. Dispatch happens once a loop turn, after all sockets have been read, so that
+ * requests that arrived together travel together. Invariant: a call is in exactly one place — a lane's list,
+ * a connection's group, or answered. */
+#include "db/internal.h"
+#include "service/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct db_scope db_scope_system(void)
+{
+	return (struct db_scope){ { "0", "999999999", "system", "", "", "" } };
+}
+
+bool db_scope_equal(const struct db_scope *a, const struct db_scope *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void lane_link(struct lane *lane, struct db_call *call, struct db_call *before)
+{
+	call->next = before;
+	call->previous = before ? before->previous : lane->last;
+	*(call->previous ? &call->previous->next : &lane->first) = call;
+	*(before ? &before->previous : &lane->last) = call;
+	call->state = CALL_WAITING;
+	lane->waiting++;
+}
+
+static void lane_unlink(struct lane *lane, struct db_call *call)
+{
+	*(call->previous ? &call->previous->next : &lane->first) = call->next;
+	*(call->next ? &call->next->previous : &lane->last) = call->previous;
+	call->next = call->previous = NULL;
+	lane->waiting--;
+}
+
+struct db_call *lane_take(struct lane *lane)
+{
+	struct db_call *call = lane->first;
+	if (call)
+		lane_unlink(lane, call);
+	return call;
+}
+
+void lane_put_back(struct lane *lane, struct db_call *call)
+{
+	for (int i = 0; i < call->steps; i++) {
+		PQclear(call->result[i]);
+		call->result[i] = NULL;
+	}
+	lane_link(lane, call, lane->first);
+}
+
+void call_answer(struct db_call *call, const struct db_reply *reply)
+{
+	call->state = CALL_DONE;
+	if (!call->dropped)
+		call->done(call->context, reply);
+	for (int i = 0; i < call->steps; i++)
+		PQclear(call->result[i]);
+	free(call);
+}
+
+static void answer_unavailable(struct db *db, struct db_call *call)
+{
+	static const struct db_reply unavailable = { .outcome = DB_UNAVAILABLE };
+	metric_add(db->unavailable, 1);
+	call_answer(call, &unavailable);
+}
+
+static void copy_steps(struct db_call *call, const struct db_step *steps, int count)
+{
+	int at = 0;
+	for (int i = 0; i < count; i++) {
+		call->step[i] = (struct call_step){ steps[i].statement, steps[i].count, at };
+		for (int v = 0; v < steps[i].count; v++)
+			call->values[at++] = steps[i].values[v];
+	}
+}
+
+struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
+			  db_done *done, void *context)
+{
+	int values = 0;
+	INVARIANT(count > 0 && count <= DB_STEPS);
+	for (int i = 0; i < count; i++) {
+		INVARIANT(steps[i].statement > SQL_NONE && steps[i].statement < SQL_COUNT);
+		INVARIANT(steps[i].count <= DB_PARAMETERS);
+		values += steps[i].count;
+	}
+	struct db_call *call = calloc(1, sizeof *call + (size_t)values * sizeof call->values[0]);
+	INVARIANT(call);
+	call->db = db;
+	call->lane = sql_texts[steps[0].statement].lane;
+	call->scope = *scope;
+	call->done = done;
+	call->context = context;
+	call->steps = count;
+	copy_steps(call, steps, count);
+	lane_link(&db->lane[call->lane], call, NULL);
+	pool_wake(db);
+	return call;
+}
+
+void db_cancel(struct db_call *call)
+{
+	if (call->state == CALL_WAITING) {
+		lane_unlink(&call->db->lane[call->lane], call);
+		free(call);
+	} else {
+		call->dropped = true;
+	}
+}
+
+static bool lane_is_up(const struct lane *lane)
+{
+	for (int i = 0; i < lane->connections; i++)
+		if (lane->connection[i]->state >= CONNECTION_IDLE)
+			return true;
+	return lane->connections == 0;
+}
+
+static void lane_dispatch(struct db *db, struct lane *lane)
+{
+	for (int i = 0; i < lane->connections && lane->first; i++)
+		if (lane->connection[i]->state == CONNECTION_IDLE)
+			connection_send_group(lane->connection[i]);
+	int most = db->closing || lane->connections == 0 || !lane_is_up(lane) ? 0 : db->options.waiting_most;
+	while (lane->waiting > most) {
+		struct db_call *call = lane->last; /* the newest: it has waited least */
+		lane_unlink(lane, call);
+		answer_unavailable(db, call);
+	}
+	metric_set(lane->depth, lane->waiting);
+}
+
+static void on_spin(uv_idle_t *idle)
+{
+	(void)idle; /* only keeps the loop from sleeping until on_check has run */
+}
+
+void pool_wake(struct db *db)
+{
+	if (!db->spinning && !uv_is_closing((uv_handle_t *)&db->spin)) {
+		db->spinning = true;
+		uv_idle_start(&db->spin, on_spin);
+	}
+}
+
+static void on_check(uv_check_t *check)
+{
+	struct db *db = check->data;
+	if (!db->spinning)
+		return;
+	db->spinning = false;
+	uv_idle_stop(&db->spin);
+	for (int i = 0; i < DB_LANES; i++)
+		lane_dispatch(db, &db->lane[i]);
+}
+
+bool db_is_up(const struct db *db)
+{
+	for (int i = 0; i < DB_LANES; i++)
+		if (!lane_is_up(&db->lane[i]))
+			return false;
+	return db->was_ready;
+}
+
+void pool_connection_idle(struct db *db)
+{
+	pool_wake(db);
+	if (db->was_ready)
+		return;
+	for (int i = 0; i < DB_LANES; i++)
+		if (!lane_is_up(&db->lane[i]))
+			return;
+	db->was_ready = true;
+	if (db->options.on_ready)
+		db->options.on_ready(db->options.context);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	struct db *db = timer->data;
+	uint64_t now = uv_hrtime();
+	for (int l = 0; l < DB_LANES; l++)
+		for (int i = 0; i < db->lane[l].connections; i++)
+			connection_check_deadline(db->lane[l].connection[i], now);
+}
+
+static void lane_open(struct db *db, enum db_lane name)
+{
+	static const char *const names[DB_LANES] = { "read", "write", "queue", "work" };
+	struct lane *lane = &db->lane[name];
+	char label[32];
+	snprintf(label, sizeof label, "lane=\"%s\"", names[name]);
+	lane->db = db;
+	lane->name = name;
+	lane->connections = db->options.connections[name];
+	INVARIANT(lane->connections <= LANE_CONNECTIONS_MOST);
+	lane->depth = metric_gauge(db->metrics, "tantu_db_waiting", "Calls waiting for a connection", label);
+	lane->seconds = metric_histogram(db->metrics, "tantu_db_group_seconds", "From sending a group to its commit",
+					 label);
+	lane->group_size = metric_counter(db->metrics, "tantu_db_calls_total", "Calls sent", label);
+	for (int i = 0; i < lane->connections; i++) {
+		lane->connection[i] = connection_new(db, lane);
+		db->open_handles++;
+	}
+}
+
+static void init_handles(struct db *db)
+{
+	uv_check_init(db->loop, &db->check);
+	uv_timer_init(db->loop, &db->watchdog);
+	uv_idle_init(db->loop, &db->spin);
+	db->check.data = db->watchdog.data = db->spin.data = db;
+	uv_check_start(&db->check, on_check);
+	uv_timer_start(&db->watchdog, on_watchdog, 1000, 1000);
+	db->open_handles += 3;
+}
+
+struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct metrics *metrics)
+{
+	struct db *db = calloc(1, sizeof *db);
+	INVARIANT(db);
+	db->loop = loop;
+	db->options = *options;
+	db->metrics = metrics;
+	db->shape = calloc(SQL_COUNT, sizeof *db->shape);
+	INVARIANT(db->shape);
+	db->errors = metric_counter(metrics, "tantu_db_errors_total", "Statements that raised an error", "");
+	db->unavailable = metric_counter(metrics, "tantu_db_unavailable_total", "Calls refused for want of a connection", "");
+	init_handles(db);
+	for (int i = 0; i < DB_LANES; i++)
+		lane_open(db, (enum db_lane)i);
+	if (options->listen) {
+		db->listener = listener_new(db);
+		db->open_handles++;
+	}
+	return db;
+}
+
+const struct db_shape *db_shape_of(const struct db *db, enum sql statement)
+{
+	return &db->shape[statement];
+}
+
+static void free_shapes(struct db *db)
+{
+	for (int i = 0; i < SQL_COUNT; i++)
+		free(db->shape[i].column);
+	free(db->shape);
+}
+
+void pool_handle_closed(struct db *db)
+{
+	if (--db->open_handles > 0)
+		return;
+	void (*on_closed)(void *) = db->on_closed;
+	void *context = db->closed_context;
+	for (int l = 0; l < DB_LANES; l++)
+		for (int i = 0; i < db->lane[l].connections; i++)
+			free(db->lane[l].connection[i]);
+	free_shapes(db);
+	free(db);
+	if (on_closed)
+		on_closed(context);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	pool_handle_closed(handle->data);
+}
+
+void db_close(struct db *db, void (*on_closed)(void *context), void *context)
+{
+	db->closing = true;
+	db->on_closed = on_closed;
+	db->closed_context = context;
+	for (int l = 0; l < DB_LANES; l++) {
+		for (int i = 0; i < db->lane[l].connections; i++)
+			db_link_close(&db->lane[l].connection[i]->link);
+		lane_dispatch(db, &db->lane[l]);
+	}
+	if (db->listener)
+		listener_close(db->listener);
+	uv_close((uv_handle_t *)&db->check, on_handle_closed);
+	uv_close((uv_handle_t *)&db->watchdog, on_handle_closed);
+	uv_close((uv_handle_t *)&db->spin, on_handle_closed);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Prepares the statements of a lane on a fresh connection, and describes them: the columns and types that
+ * PostgreSQL names are what the engine writes by. A statement that does not fit the schema stops the process. */
+#include "db/internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool wanted(const struct db_connection *c, int statement)
+{
+	return sql_texts[statement].lane == c->lane->name || statement == SQL_scope_set;
+}
+
+static int next_wanted(const struct db_connection *c, int statement)
+{
+	do
+		statement++;
+	while (statement < SQL_COUNT && !wanted(c, statement));
+	return statement;
+}
+
+void prepare_start(struct db_connection *c)
+{
+	c->state = CONNECTION_PREPARING;
+	c->sent_at = uv_hrtime();
+	c->prepared = next_wanted(c, SQL_NONE) * 2;
+	bool sent = PQenterPipelineMode(c->link.pg) == 1;
+	for (int i = next_wanted(c, SQL_NONE); i < SQL_COUNT && sent; i = next_wanted(c, i))
+		sent = PQsendPrepare(c->link.pg, sql_texts[i].name, sql_texts[i].text, 0, NULL) == 1 &&
+		       PQsendDescribePrepared(c->link.pg, sql_texts[i].name) == 1;
+	sent = sent && PQpipelineSync(c->link.pg) == 1;
+	if (sent)
+		db_link_flush(&c->link);
+	else
+		db_link_drop(&c->link, "statements could not be prepared");
+}
+
+static void keep_shape(struct db_shape *shape, const PGresult *result)
+{
+	if (shape->column)
+		return;
+	shape->parameters = PQnparams(result);
+	shape->columns = PQnfields(result);
+	shape->column = calloc((size_t)shape->columns + 1, sizeof *shape->column);
+	INVARIANT(shape->column);
+	for (int i = 0; i < shape->columns; i++) {
+		snprintf(shape->column[i].name, sizeof shape->column[i].name, "%s", PQfname(result, i));
+		shape->column[i].type = db_type_of(PQftype(result, i));
+	}
+}
+
+/* Results come in pairs: of the preparation (even) and of the description (odd). */
+static void advance(struct db_connection *c)
+{
+	c->prepared = c->prepared % 2 == 0 ? c->prepared + 1 : next_wanted(c, c->prepared / 2) * 2;
+}
+
+static void unfit(struct db_connection *c, const PGresult *result)
+{
+	char why[400];
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	int statement = c->prepared / 2;
+	snprintf(why, sizeof why, "statement %s: %s", statement < SQL_COUNT ? sql_texts[statement].name : "?",
+		 message ? message : PQresultErrorMessage(result));
+	if (!c->broken && c->db->options.on_unfit)
+		c->db->options.on_unfit(c->db->options.context, why);
+	c->broken = true;
+}
+
+static void take(struct db_connection *c, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	switch (PQresultStatus(result)) {
+	case PGRES_COMMAND_OK:
+		if (c->prepared % 2 == 1)
+			keep_shape(&c->db->shape[c->prepared / 2], result);
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		break;
+	default: /* a server that shuts down while we prepare is a lost connection, not a wrong statement */
+		if (!state || strncmp(state, "57", 2) != 0)
+			unfit(c, result);
+	}
+	PQclear(result);
+}
+
+void prepare_input(struct db_connection *c)
+{
+	c->broken = false;
+	while (c->state == CONNECTION_PREPARING && !PQisBusy(c->link.pg)) {
+		PGresult *result = PQgetResult(c->link.pg);
+		if (!result) {
+			if (c->prepared / 2 >= SQL_COUNT || PQstatus(c->link.pg) == CONNECTION_BAD)
+				return;
+			advance(c);
+		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+			PQclear(result);
+			c->state = CONNECTION_IDLE;
+			pool_connection_idle(c->db);
+		} else {
+			take(c, result);
+		}
+	}
+}

@@ -1,0 +1,257 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The retrofit case. The rules of its stages are in migration 0004.
+
+-- name: cases_of_stage :many
+-- $1 plan, $2 stage, $3 region, $4 contractor, $5 after, $6 limit; answered from case_by_stage alone
+SELECT c.id, $1::text AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = $2::stage AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_of_plan :many
+-- $1 plan, $2 unused, $3 region, $4 contractor, $5 after, $6 limit
+SELECT c.id, $1::text AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND $2::text IS NULL AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_counted :many
+-- The households a total is made of. $7 and $8: accepted from, to
+SELECT c.id, $1::text AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+  AND c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_of_contractor :many
+-- The orders of the contractor who asks
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE c.contractor_id = (SELECT scope_contractor()) AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
+  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_of_assessor :many
+-- The cases of the assessor who asks
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE c.assessor_id = (SELECT scope_account()) AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
+  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_in_scope :many
+-- No plan named: everything in the scope
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE $1::text IS NULL AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_search :many
+-- $7: the beginning of a household number, a part of a village or address, or a whole name
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
+       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+FROM retrofit_case c
+WHERE ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+  AND (starts_with(c.household_number, $7::text) OR position($7::text IN c.village) > 0
+    OR EXISTS (SELECT FROM household h WHERE h.plan_region = c.plan_region AND h.id = c.household_id AND position($7::text IN h.address) > 0)
+    OR EXISTS (SELECT FROM person n WHERE n.plan_region = c.plan_region AND n.household_id = c.household_id AND n.name = $7::text))
+ORDER BY c.id LIMIT $6::int;
+
+-- name: case_get :one
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_id, c.household_number, c.householder,
+       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.stage_note,
+       c.resume_stage, c.accepted_on, c.eligible, c.eligibility_reasons, c.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.assessor_id AS assessor, c.created_at, c.version
+FROM retrofit_case c WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint;
+
+-- name: case_transition :write
+-- $3 id, $4 to, $5 happened at, $6 note, $7 if-match, $8 contractor's code, $9 satisfaction, $10 evidence
+WITH found AS (
+    SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
+), judged AS (
+    SELECT f.c, k.id AS contractor_id, CASE
+        WHEN f.c IS NULL THEN 'not_found'
+        WHEN $7::int <> (f.c).version THEN 'stale'
+        WHEN $8::text IS NOT NULL AND $4::stage <> 'assigned' THEN 'contractor_not_wanted'
+        WHEN $8::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
+        ELSE (SELECT r.verdict FROM case_refusal(f.c, $4::stage, coalesce($5::timestamptz, now()), $6::text, NULL) AS r) END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN contractor k ON k.code = $8::text
+), moved AS (
+    UPDATE retrofit_case c SET stage = $4::stage, stage_at = coalesce($5::timestamptz, now()), stage_note = coalesce($6::text, ''),
+        contractor_id = coalesce(j.contractor_id, c.contractor_id), takes_back = NULL,
+        stage_evidence = CASE WHEN $9::int IS NOT NULL OR $10::json IS NOT NULL
+            THEN json_strip_nulls(json_build_object('satisfaction', $9::int, 'given', $10::json)) END
+    FROM judged j
+    WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
+    RETURNING c.*
+), shown AS (
+    SELECT * FROM moved UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM moved)
+), answer AS (
+    SELECT j.verdict AS _verdict, CASE j.verdict WHEN 'contractor_unknown' THEN '/contractor' WHEN 'contractor_not_wanted' THEN '/contractor'
+               WHEN 'note_required' THEN '/note' WHEN 'happened_in_future' THEN '/happened_at' WHEN 'happened_before_last' THEN '/happened_at'
+               ELSE '/to' END AS _field,
+           CASE WHEN j.verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(j.c) END AS _allowed,
+           CASE WHEN j.verdict = 'not_eligible' THEN (j.c).eligibility_reasons END AS _reasons,
+       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
+       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
+       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+    FROM judged j LEFT JOIN shown s ON true
+)
+
+-- name: case_take_back :write
+-- $3 id, $4 note, $5 if-match: the last move, by who made it, until the next one acts
+WITH found AS (
+    SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
+), last AS (
+    SELECT e.version, e.from_stage FROM found f, case_event e
+    WHERE e.plan_region = plan_region_of($3::bigint) AND e.case_id = $3::bigint ORDER BY e.version DESC LIMIT 1
+), judged AS (
+    SELECT f.c, l.version AS taken, l.from_stage, CASE
+        WHEN f.c IS NULL THEN 'not_found'
+        WHEN $5::int <> (f.c).version THEN 'stale'
+        WHEN l.from_stage IS NULL THEN 'nothing_to_take_back'
+        ELSE (SELECT r.verdict FROM case_refusal(f.c, l.from_stage, now(), $4::text, l.version) AS r) END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN last l ON true
+), moved AS (
+    UPDATE retrofit_case c SET stage = j.from_stage, stage_at = now(), stage_note = coalesce($4::text, ''), stage_evidence = NULL,
+        takes_back = j.taken
+    FROM judged j
+    WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
+    RETURNING c.*
+), shown AS (
+    SELECT * FROM moved UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM moved)
+), answer AS (
+    SELECT j.verdict AS _verdict,
+       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
+       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
+       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+    FROM judged j LEFT JOIN shown s ON true
+)
+
+-- name: case_change :write
+-- $3 id, $4 if-match, $5 contractor's code, $6 assessor's account name
+WITH found AS (
+    SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
+), judged AS (
+    SELECT f.c, k.id AS contractor_id, assessor_in_scope($6::text) AS assessor_id, CASE
+        WHEN f.c IS NULL THEN 'not_found'
+        WHEN $4::int <> (f.c).version THEN 'stale'
+        WHEN $5::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
+        WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN contractor k ON k.code = $5::text
+), changed AS (
+    UPDATE retrofit_case c SET contractor_id = coalesce(j.contractor_id, c.contractor_id), assessor_id = coalesce(j.assessor_id, c.assessor_id)
+    FROM judged j
+    WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
+    RETURNING c.*
+), shown AS (
+    SELECT * FROM changed UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM changed)
+), answer AS (
+    SELECT j.verdict AS _verdict,
+       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
+       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
+       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+    FROM judged j LEFT JOIN shown s ON true
+)
+
+-- name: case_relocate :write
+-- The household moved: $3 id, $4 if-match, $5 region, $6 village, $7 address. Its figures move with it, with all its cases.
+WITH found AS (
+    SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
+), judged AS (
+    SELECT f.c, r.place, CASE
+        WHEN f.c IS NULL THEN 'not_found'
+        WHEN $4::int <> (f.c).version THEN 'stale'
+        WHEN r.place IS NULL THEN 'region_unknown'
+        WHEN r.level NOT IN ('county', 'township') OR r.place NOT BETWEEN top.place AND top.high THEN 'region_not_within'
+        WHEN r.place NOT BETWEEN scope_low() AND scope_high() THEN 'region_foreign' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN region r ON r.place = region_of($5::text)
+    LEFT JOIN plan p ON p.id = (f.c).plan_id LEFT JOIN region top ON top.place = p.region
+), home AS (
+    UPDATE household h SET region = j.place, village = $6::text, address = $7::text, version = h.version + 1
+    FROM judged j WHERE j.verdict IS NULL AND h.plan_region = (j.c).plan_region AND h.id = (j.c).household_id RETURNING h.id
+), changed AS (
+    UPDATE retrofit_case c SET region = j.place, village = $6::text
+    FROM judged j
+    WHERE j.verdict IS NULL AND c.plan_region = (j.c).plan_region AND c.household_id = (j.c).household_id
+    RETURNING c.*
+), shown AS (
+    SELECT * FROM changed WHERE id = $3::bigint
+    UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM changed)
+), answer AS (
+    SELECT j.verdict AS _verdict, '/region' AS _field,
+       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
+       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
+       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+    FROM judged j LEFT JOIN shown s ON true
+)
+
+-- name: case_events :many
+SELECT e.version AS id, e.kind, e.from_stage AS from, e.to_stage AS to, region_label(e.region) AS region,
+       region_label(e.region_from) AS region_from, e.happened_at, e.recorded_at, e.account_id AS account, e.note, e.evidence
+FROM case_event e
+WHERE e.plan_region = plan_region_of($1::bigint) AND e.case_id = $1::bigint AND e.version > coalesce($2::bigint, 0)
+ORDER BY e.version LIMIT $3::int;
+
+-- name: case_persons :many write
+-- Personal data: that it was read is recorded in the same transaction.
+WITH home AS (
+    SELECT c.plan_region, c.household_id FROM retrofit_case c
+    WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint
+), noted AS (
+    INSERT INTO access_record (account_id, what, subject)
+    SELECT scope_account(), 'persons of a case', $1::bigint FROM home
+)
+SELECT n.id, n.name, n.sex, n.relation, n.citizen_id, n.certificate, n.category::int, n.level::int, n.phone, n.registered_on,
+       h.address, h.hardship, h.traits,
+       ARRAY(SELECT d.item FROM need d WHERE d.plan_region = n.plan_region AND d.person_id = n.id AND d.kind = 'retrofit' ORDER BY d.id) AS retrofit_needs,
+       ARRAY(SELECT d.item FROM need d WHERE d.plan_region = n.plan_region AND d.person_id = n.id AND d.kind = 'device' ORDER BY d.id) AS device_needs
+FROM home JOIN household h ON h.plan_region = home.plan_region AND h.id = home.household_id
+JOIN person n ON n.plan_region = h.plan_region AND n.household_id = h.id
+WHERE n.id > coalesce($2::bigint, 0) ORDER BY n.id LIMIT $3::int;
+
+-- name: person_find :many write
+-- $1: the keyed hash of a citizen ID
+WITH hit AS (
+    SELECT n.* FROM person n WHERE n.citizen_id_index = $1::bytea
+), noted AS (
+    INSERT INTO access_record (account_id, what, subject) SELECT scope_account(), 'person by citizen id', id FROM hit
+)
+SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int, h.number AS household_number,
+       region_label(h.region) AS region, h.village,
+       ARRAY(SELECT c.id::text FROM retrofit_case c WHERE c.plan_region = h.plan_region AND c.household_id = h.id ORDER BY c.id) AS cases
+FROM hit n JOIN household h ON h.plan_region = n.plan_region AND h.id = n.household_id ORDER BY n.id LIMIT 20;
+
+-- name: transition_rules :many public
+SELECT r.from_stage AS from, r.to_stage AS to, r.kind, r.roles, r.needs_note FROM transition_rule r ORDER BY r.from_stage, r.to_stage;

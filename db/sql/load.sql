@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What `tantu migrate` loads: adds what is missing, changes nothing that is there.
+
+-- name: load_regions :one start
+-- $1: [{code, name, parent, level}]
+WITH given AS (
+    SELECT * FROM json_to_recordset($1::json) AS g (code text, name text, parent text, level text)
+), added AS (
+    INSERT INTO region (place, level, parent, code, name)
+    SELECT rpad(code, 9, '0')::int, level, rpad(nullif(parent, ''), 9, '0')::int, code, name FROM given
+    ON CONFLICT DO NOTHING RETURNING place, code
+), labels AS (
+    INSERT INTO region_code (code, place) SELECT code, place FROM added ON CONFLICT DO NOTHING
+)
+SELECT count(*) AS added FROM added;
+
+-- name: load_lineage :one start
+-- $1: [{old, now}] of counties; their townships' old codes follow
+WITH given AS (
+    SELECT g.old, r.place, r.high FROM json_to_recordset($1::json) AS g (old text, now text)
+    JOIN region r ON r.place = region_of(g.now)
+), added AS (
+    INSERT INTO region_code (code, place)
+    SELECT CASE WHEN r.level = 'township' THEN g.old || right(r.code, 3) ELSE g.old END, r.place
+    FROM given g JOIN region r ON r.place BETWEEN g.place AND g.high
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT count(*) AS added FROM added;
+
+-- name: load_plans :one start
+-- $1: the text of db/data/plans.json
+WITH given AS (
+    SELECT * FROM json_to_recordset($1::json) AS g (code text, name_zh text, name_ko text, name_en text, region text,
+        begins_on date, ends_on date, who_counts text, eligibility text, indicators json)
+), added AS (
+    INSERT INTO plan (code, name_zh, name_ko, name_en, region, begins_on, ends_on, who_counts, eligibility)
+    SELECT code, name_zh, name_ko, name_en, region_of(region), begins_on, ends_on, who_counts, eligibility FROM given
+    ON CONFLICT DO NOTHING RETURNING id, code
+), measured AS (
+    INSERT INTO indicator (plan_id, code, name_zh, name_ko, name_en, unit, target, direction, per, binding,
+        baseline, baseline_period)
+    SELECT added.id, i.code, i.name_zh, i.name_ko, i.name_en, i.unit, i.target, i.direction, i.per, i.binding,
+        i.baseline, i.baseline_period
+    FROM given JOIN added USING (code)
+    CROSS JOIN LATERAL json_to_recordset(given.indicators) AS i (code text, name_zh text, name_ko text, name_en text,
+        unit text, target numeric, direction text, per text, binding boolean, baseline numeric, baseline_period text)
+)
+SELECT count(*) AS added FROM added;
+
+-- name: load_administrator :one start
+-- $1 name, $2 password hash; only while there is no account at all
+WITH added AS (
+    INSERT INTO account (name, password_hash, role)
+    SELECT $1::text, $2::text, 'admin' WHERE NOT EXISTS (SELECT FROM account) RETURNING 1
+)
+SELECT count(*) AS added FROM added;
+
+-- name: load_administrator_wanted :one start
+SELECT NOT EXISTS (SELECT FROM account) AS wanted;

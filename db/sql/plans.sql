@@ -1,0 +1,157 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Plans, indicators, the split of targets.
+
+-- name: plans_list :many
+SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
+       p.who_counts, p.eligibility, p.notice_days, p.subsidy_ceiling,
+       (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
+       (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
+            'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
+            'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
+        FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
+FROM plan p JOIN region r ON r.place = p.region
+WHERE p.code > coalesce($1::text, '') ORDER BY p.code LIMIT $2::int;
+
+-- name: plan_get :one
+SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
+       p.who_counts, p.eligibility, p.notice_days, p.subsidy_ceiling,
+       (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
+       (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
+            'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
+            'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
+        FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
+FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
+
+-- name: plan_create :write
+-- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 target
+WITH given AS (
+    SELECT region_of($7::text) AS place, CASE
+        WHEN region_of($7::text) IS NULL THEN 'region_unknown'
+        WHEN NOT coalesce(scope_manages(region_of($7::text)), false) THEN 'region_foreign'
+        WHEN $8::date > $9::date THEN 'period_backwards'
+        WHEN EXISTS (SELECT FROM plan WHERE code = $3::text) THEN 'plan_taken' END AS verdict
+), made AS (
+    INSERT INTO plan (code, name_zh, name_ko, name_en, region, begins_on, ends_on, who_counts, eligibility, notice_days, subsidy_ceiling)
+    SELECT $3::text, $4::text, coalesce($5::text, $4::text), coalesce($6::text, $4::text), place, $8::date, $9::date,
+           $10::text, $11::text, coalesce($12::int, 0), $13::bigint
+    FROM given WHERE verdict IS NULL RETURNING *
+), answer AS (
+    SELECT g.verdict AS _verdict, m.code, m.name_zh, m.name_ko, m.name_en, region_label(m.region) AS region, m.begins_on,
+           m.ends_on, m.who_counts, m.eligibility, m.notice_days, m.subsidy_ceiling, m.version
+    FROM given g LEFT JOIN made m ON true
+)
+
+-- name: plan_change :write
+-- $3 code, $4 if-match, $5-$7 names, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling
+WITH found AS (
+    SELECT * FROM plan WHERE code = $3::text
+), judged AS (
+    SELECT f.*, CASE
+        WHEN f.id IS NULL THEN 'not_found'
+        WHEN NOT coalesce(scope_manages(f.region), false) THEN 'region_foreign'
+        WHEN $4::int <> f.version THEN 'stale'
+        WHEN coalesce($8::date, f.begins_on) > coalesce($9::date, f.ends_on) THEN 'period_backwards' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true
+), changed AS (
+    UPDATE plan p SET version = p.version + 1, name_zh = coalesce($5::text, p.name_zh), name_ko = coalesce($6::text, p.name_ko),
+        name_en = coalesce($7::text, p.name_en), begins_on = coalesce($8::date, p.begins_on), ends_on = coalesce($9::date, p.ends_on),
+        who_counts = coalesce($10::text, p.who_counts), eligibility = coalesce($11::text, p.eligibility),
+        notice_days = coalesce($12::int, p.notice_days), subsidy_ceiling = coalesce($13::bigint, p.subsidy_ceiling)
+    FROM judged j WHERE j.verdict IS NULL AND p.id = j.id AND p.version = j.version RETURNING p.*
+), shown AS (
+    SELECT * FROM changed UNION ALL SELECT * FROM found WHERE NOT EXISTS (SELECT FROM changed)
+), answer AS (
+    SELECT coalesce(j.verdict, CASE WHEN NOT EXISTS (SELECT FROM changed) THEN 'stale' END) AS _verdict, s.code, s.name_zh,
+           s.name_ko, s.name_en, region_label(s.region) AS region, s.begins_on, s.ends_on, s.who_counts, s.eligibility,
+           s.notice_days, s.subsidy_ceiling, s.version
+    FROM judged j LEFT JOIN shown s ON true
+)
+
+-- name: indicator_put :write
+-- $3 plan, $4 indicator, $5-$7 names, $8 unit, $9 target, $10 direction, $11 per, $12 binding, $13 if-match
+WITH found AS (
+    SELECT p.id, p.region, i.version, i.unit, i.per FROM plan p
+    LEFT JOIN indicator i ON i.plan_id = p.id AND i.code = $4::text WHERE p.code = $3::text
+), judged AS (
+    SELECT f.id, CASE
+        WHEN f.id IS NULL THEN 'not_found'
+        WHEN NOT coalesce(scope_manages(f.region), false) THEN 'region_foreign'
+        WHEN $13::int <> f.version THEN 'stale'
+        WHEN $8::text <> f.unit OR $11::text <> f.per THEN 'indicator_fixed'
+        WHEN (SELECT max(s.total) FROM (SELECT sum(value) FILTER (WHERE year = 0) AS total FROM target_split
+                  WHERE plan_id = f.id AND indicator = $4::text
+              UNION ALL SELECT sum(value) FILTER (WHERE county = 0) FROM target_split
+                  WHERE plan_id = f.id AND indicator = $4::text) AS s) > $9::float8 THEN 'split_exceeds_target' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true
+), put AS (
+    INSERT INTO indicator AS i (plan_id, code, name_zh, name_ko, name_en, unit, target, direction, per, binding)
+    SELECT id, $4::text, $5::text, coalesce($6::text, $5::text), coalesce($7::text, $5::text), $8::text, $9::float8::numeric,
+           $10::text, $11::text, coalesce($12::boolean, false)
+    FROM judged WHERE verdict IS NULL
+    ON CONFLICT (plan_id, code) DO UPDATE SET name_zh = excluded.name_zh, name_ko = excluded.name_ko, name_en = excluded.name_en,
+        target = excluded.target, direction = excluded.direction, binding = excluded.binding, version = i.version + 1
+    RETURNING i.*
+), answer AS (
+    SELECT j.verdict AS _verdict, p.code, p.name_zh, p.name_ko, p.name_en, p.unit, p.target::float8 AS target, p.direction,
+           p.per, p.binding, p.version
+    FROM judged j LEFT JOIN put p ON true
+)
+
+-- name: targets_get :many
+-- One row an indicator: its target, how much of it is split by county and by year, what remains, the split itself.
+SELECT i.code AS indicator, i.target::float8 AS target,
+       coalesce(sum(s.value) FILTER (WHERE s.year = 0), 0)::int AS "by_county.split",
+       i.target::float8 - coalesce(sum(s.value) FILTER (WHERE s.year = 0), 0)::int AS "by_county.remainder",
+       coalesce(sum(s.value) FILTER (WHERE s.county = 0), 0)::int AS "by_year.split",
+       i.target::float8 - coalesce(sum(s.value) FILTER (WHERE s.county = 0), 0)::int AS "by_year.remainder",
+       coalesce(json_agg(json_strip_nulls(json_build_object('region', region_label(nullif(s.county, 0)),
+            'year', nullif(s.year, 0), 'value', s.value)) ORDER BY s.county, s.year) FILTER (WHERE s.value IS NOT NULL), '[]') AS split,
+       i.version
+FROM plan p JOIN indicator i ON i.plan_id = p.id
+LEFT JOIN target_split s ON s.plan_id = i.plan_id AND s.indicator = i.code
+WHERE p.code = $1::text GROUP BY i.plan_id, i.code ORDER BY i.code;
+
+-- name: targets_put :write
+-- $3 plan, $4 indicator, $5 if-match (of the indicator), $6 [{region?, year?, value}]: replaces the whole split
+WITH found AS (
+    SELECT p.id, p.region, r.high, i.version, i.target FROM plan p JOIN region r ON r.place = p.region
+    JOIN indicator i ON i.plan_id = p.id WHERE p.code = $3::text AND i.code = $4::text
+), given AS (
+    SELECT coalesce(region_of(g.region), CASE WHEN g.region IS NULL THEN 0 ELSE -1 END) AS county, coalesce(g.year, 0) AS year, g.value
+    FROM json_to_recordset($6::json) AS g (region text, year smallint, value int)
+), judged AS (
+    SELECT f.*, CASE
+        WHEN f.id IS NULL THEN 'not_found'
+        WHEN NOT coalesce(scope_manages(f.region), false) THEN 'region_foreign'
+        WHEN $5::int <> f.version THEN 'stale'
+        WHEN EXISTS (SELECT FROM given g WHERE g.county = -1) THEN 'region_unknown'
+        WHEN EXISTS (SELECT FROM given g WHERE g.county <> 0 AND (g.county % 1000 <> 0 OR g.county NOT BETWEEN f.region AND f.high))
+            THEN 'region_not_within'
+        WHEN EXISTS (SELECT FROM given g WHERE g.county = 0 AND g.year = 0) THEN 'split_without_key'
+        WHEN (SELECT count(*) <> count(DISTINCT (g.county, g.year)) FROM given g) THEN 'split_twice'
+        WHEN (SELECT coalesce(sum(g.value) FILTER (WHERE g.year = 0), 0) > f.target
+                  OR coalesce(sum(g.value) FILTER (WHERE g.county = 0), 0) > f.target FROM given g) THEN 'split_exceeds_target'
+        WHEN EXISTS (SELECT FROM given a JOIN given b ON b.county = a.county AND b.year <> 0
+                     WHERE a.county <> 0 AND a.year = 0 GROUP BY a.county, a.value HAVING sum(b.value) > a.value)
+            THEN 'split_exceeds_target' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true
+), removed AS (
+    DELETE FROM target_split s USING judged j WHERE j.verdict IS NULL AND s.plan_id = j.id AND s.indicator = $4::text
+        AND NOT EXISTS (SELECT FROM given g WHERE g.county = s.county AND g.year = s.year)
+), put AS (
+    INSERT INTO target_split AS s (plan_id, indicator, county, year, value)
+    SELECT j.id, $4::text, g.county, g.year, g.value FROM judged j, given g WHERE j.verdict IS NULL
+    ON CONFLICT (plan_id, indicator, county, year) DO UPDATE SET value = excluded.value
+    RETURNING s.county, s.year, s.value
+), raised AS (
+    UPDATE indicator i SET version = i.version + 1 FROM judged j
+    WHERE j.verdict IS NULL AND i.plan_id = j.id AND i.code = $4::text RETURNING i.version, i.target
+), answer AS (
+    SELECT j.verdict AS _verdict, $4::text AS indicator, coalesce(r.target, j.target)::float8 AS target,
+           coalesce((SELECT sum(value) FILTER (WHERE year = 0) FROM put), 0)::int AS "by_county.split",
+           (r.target - coalesce((SELECT sum(value) FILTER (WHERE year = 0) FROM put), 0))::float8 AS "by_county.remainder",
+           coalesce((SELECT sum(value) FILTER (WHERE county = 0) FROM put), 0)::int AS "by_year.split",
+           (r.target - coalesce((SELECT sum(value) FILTER (WHERE county = 0) FROM put), 0))::float8 AS "by_year.remainder",
+           coalesce(r.version, j.version) AS version
+    FROM judged j LEFT JOIN raised r ON true
+)

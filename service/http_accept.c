@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The listening socket. accept is called here rather than by libuv, so that running out of descriptors can
+ * be waited out: those who knock meanwhile stay in the backlog.
+ * Invariant: a failure to accept never stops the server and is logged at most once a second. */
+#include "service/http_internal.h"
+#include "service/invariant.h"
+#include "service/log.h"
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024, ACCEPT_AT_ONCE = 64, ACCEPT_PAUSE_MS = 100, LOG_EVERY_MS = 1000, HOST_TEXT = 64 };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* "127.0.0.1:80", "[::1]:80" */
+static bool parse_address(const char *text, union address *address)
+{
+	char host[HOST_TEXT];
+	uint64_t port;
+	const char *colon = strrchr(text, ':');
+	if (!colon || !slice_to_u64(slice_of(colon + 1), &port) || port > UINT16_MAX)
+		return false;
+	size_t len = (size_t)(colon - text);
+	bool v6 = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+	if (v6) {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return (v6 ? uv_ip6_addr(host, (int)port, &address->v6)
+		   : uv_ip4_addr(host, (int)port, &address->v4)) == 0;
+}
+
+/* TCP_NODELAY is inherited by what is accepted. */
+static bool set_options(int fd, bool reuse_port)
+{
+	int on = 1;
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
+	       (!reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+}
+
+static int bound_port(int fd)
+{
+	union address address = { .v6 = { 0 } };
+	socklen_t len = sizeof(address);
+	if (getsockname(fd, &address.any, &len) != 0)
+		return 0;
+	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+int http_listen(const char *address_text, bool reuse_port, int *port, char *why, size_t why_size)
+{
+	union address address = { .v6 = { 0 } };
+	if (!parse_address(address_text, &address)) {
+		snprintf(why, why_size, "not an address and a port: %s", address_text);
+		return -1;
+	}
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	socklen_t len = address.any.sa_family == AF_INET6 ? sizeof(address.v6) : sizeof(address.v4);
+	if (fd < 0 || !set_options(fd, reuse_port) || bind(fd, &address.any, len) != 0 ||
+	    listen(fd, BACKLOG) != 0) {
+		snprintf(why, why_size, "cannot listen on %s: %s", address_text, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	*port = bound_port(fd);
+	return fd;
+}
+
+static void pause_accepting(struct http_server *server, int error)
+{
+	uint64_t now = uv_now(server->loop);
+	http_server_count_refusal(server, "accept_failed");
+	server->accept_failures++;
+	if (now >= server->accept_logged_at + LOG_EVERY_MS || server->accept_logged_at == 0) {
+		log_line(LOG_WARN, "accept_failed", LOG_TEXT("error", strerrorname_np(error)),
+			 LOG_NUMBER("times", server->accept_failures),
+			 LOG_NUMBER("connections", server->connections));
+		server->accept_logged_at = now;
+		server->accept_failures = 0;
+	}
+	uv_poll_stop(&server->listener);
+	server->accept_at = now + ACCEPT_PAUSE_MS;
+	http_deadline_arm(server, server->accept_at);
+}
+
+static void admit(struct http_server *server, int fd, const struct sockaddr *peer)
+{
+	if (server->connections < server->limits.connections) {
+		http_connection_open(server, fd, peer);
+		return;
+	}
+	http_server_count_refusal(server, "connections");
+	close(fd);
+}
+
+/* False when there is nobody left, or no descriptor. */
+static bool accept_one(struct http_server *server)
+{
+	union address peer = { .v6 = { 0 } };
+	socklen_t len = sizeof(peer);
+	int fd = accept4(server->listen_fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		admit(server, fd, &peer.any);
+		return true;
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return false;
+	/* What befell that one client before we came to it (accept(2), "Error handling"). */
+	if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == ENETDOWN ||
+	    errno == EHOSTUNREACH || errno == ENETUNREACH)
+		return true;
+	pause_accepting(server, errno);
+	return false;
+}
+
+static void on_readable(uv_poll_t *listener, int status, int events)
+{
+	struct http_server *server = listener->data;
+	(void)events;
+	for (int i = 0; i < ACCEPT_AT_ONCE && status == 0; i++)
+		if (!accept_one(server))
+			break;
+}
+
+void http_accept_resume(struct http_server *server)
+{
+	server->accept_at = UINT64_MAX;
+	if (!server->stopping)
+		uv_poll_start(&server->listener, UV_READABLE, on_readable);
+}
+
+void http_accept_start(struct http_server *server)
+{
+	int error = uv_poll_init(server->loop, &server->listener, server->listen_fd);
+	INVARIANT(error == 0);
+	server->listener.data = server;
+	server->open_handles++;
+	http_accept_resume(server);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+	http_server_handle_closed(handle->data);
+}
+
+void http_accept_stop(struct http_server *server)
+{
+	server->accept_at = UINT64_MAX;
+	uv_close((uv_handle_t *)&server->listener, on_listener_closed);
+	close(server->listen_fd);
+	server->listen_fd = -1;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the HTTP server share. A connection's state is its membership in one of the server's
+ * lists and changes through http_connection_move alone; an exchange belongs to its connection until it is
+ * finished, and then lives on only while it is held. */
+#ifndef SERVICE_HTTP_INTERNAL_H
+#define SERVICE_HTTP_INTERNAL_H
+
+#include "service/http.h"
+#include "service/http_reader.h"
+#include <time.h>
+
+enum http_connection_state {
+	HTTP_CONNECTION_IDLE, /* between requests */
+	HTTP_CONNECTION_HEAD, /* a request has begun */
+	HTTP_CONNECTION_BODY,
+	HTTP_CONNECTION_PAUSED,      /* the application wants no more of the body now */
+	HTTP_CONNECTION_WAITING,     /* for the application's answer */
+	HTTP_CONNECTION_HALF_CLOSED, /* the same, and the client sends no more */
+	HTTP_CONNECTION_WRITING,
+	HTTP_CONNECTION_LINGERING, /* our half is closed; what still comes is thrown away */
+	HTTP_CONNECTION_CLOSED,    /* until libuv lets go of the handle */
+	HTTP_CONNECTION_STATES
+};
+
+enum { HTTP_PEER_TEXT = 46, HTTP_READ_BUFFER = 64 * 1024, HTTP_DATE_TEXT = 30 };
+
+struct http_connection {
+	uv_tcp_t tcp;
+	struct http_server *server;
+	struct http_exchange *exchange; /* the request being read, handled or answered */
+	enum http_connection_state state;
+	struct http_connection *next, *previous; /* in the list of its state */
+	uint64_t deadline;
+	struct http_connection *next_due;
+	bool due;     /* on the server's list of those to look at */
+	bool running; /* its bytes are being read: what changes is seen there */
+	bool reading, eof, broken;
+	char *rest; /* read, but not yet taken: the requests behind the one being handled */
+	size_t rest_at, rest_len, rest_room;
+	size_t unsent;   /* of its answer, when that was last looked at */
+	size_t thrown;   /* bytes thrown away while lingering */
+	char *head_copy; /* the head of an answer that was not taken in one go */
+	uv_write_t write;
+	uv_shutdown_t shutdown;
+	char peer[HTTP_PEER_TEXT];
+};
+
+struct http_exchange {
+	struct arena *arena;
+	struct http_connection *connection; /* NULL once it is finished or the client is gone */
+	struct http_server *server;
+	struct http_reader reader;
+	struct buffer body;
+	uint64_t body_taken;
+	struct http_sink sink;
+	struct http_pending *pending;
+	void *state;
+	uint64_t started;
+	unsigned holds;
+	int status;
+	size_t response_bytes;
+	bool known;     /* to the application: on_headers was called */
+	bool streaming; /* the sink is set */
+	bool paused;
+	bool ended;     /* the message was read to its end */
+	bool delivered; /* and the application was told so */
+	bool responded; /* an answer was given, by the application or by us */
+	bool refused;   /* by us */
+	bool sent;      /* the answer is in the kernel's hands */
+	bool close;     /* the connection after it */
+	char peer[HTTP_PEER_TEXT];
+};
+
+struct http_list {
+	struct http_connection *first, *last;
+};
+
+struct http_server {
+	uv_loop_t *loop;
+	struct http_limits limits;
+	struct http_guard_limits guard_limits;
+	struct http_application app;
+	int listen_fd, port;
+	uv_poll_t listener;
+	uv_timer_t timer; /* the only one; see http_deadline.c */
+	uv_idle_t idle;   /* idle and check run what is due, see http_due.c */
+	uv_check_t check;
+	unsigned open_handles;
+	struct http_list lists[HTTP_CONNECTION_STATES];
+	unsigned duration[HTTP_CONNECTION_STATES]; /* in ms; 0: no deadline */
+	uint64_t timer_at, accept_at, stop_at;     /* in the loop's ms; UINT64_MAX: not set */
+	struct http_connection *due, **due_end;
+	size_t connections;
+	bool stopping, told_stopped;
+	void (*on_stopped)(void *context);
+	void *stopped_context;
+	struct metrics *metrics;
+	struct metric *open_gauge, *accepted, *bytes_in, *bytes_out;
+	uint64_t accept_failures, accept_logged_at;
+	char *head; /* where the head of an answer is put together */
+	size_t head_room;
+	time_t date_second;
+	char date[HTTP_DATE_TEXT];
+	char read_buffer[HTTP_READ_BUFFER];
+};
+
+/* http_connection.c: one client. */
+void http_connection_open(struct http_server *server, int fd, const struct sockaddr *peer);
+void http_connection_move(struct http_connection *c, enum http_connection_state state);
+void http_connection_close(struct http_connection *c);
+/* The client cannot be answered any more: tells the application, closes. */
+void http_connection_gone(struct http_connection *c);
+/* Looks at what has changed: an answer sent, a resumed body, bytes that waited. Not from application code. */
+void http_connection_continue(struct http_connection *c);
+/* Its deadline has passed. */
+void http_connection_expired(struct http_connection *c);
+
+/* http_input.c: reading, and keeping what cannot be taken yet. */
+/* Takes on what waits in c->rest, and starts or stops reading as the state asks. */
+void http_input_continue(struct http_connection *c);
+
+/* http_request.c: bytes become requests, requests go to the application. */
+/* Whether bytes can be taken now. */
+bool http_request_wanted(const struct http_connection *c);
+/* Answers how many bytes were taken: all, or up to where the application has something to do first. */
+size_t http_request_take(struct http_connection *c, const char *bytes, size_t len);
+/* Tells the application of the end of a body, which waited for http_resume. */
+void http_request_end(struct http_connection *c);
+void http_request_refuse(struct http_connection *c, enum http_refusal refusal);
+
+/* http_exchange.c: one request and its answer. */
+struct http_exchange *http_exchange_new(struct http_connection *c);
+/* No more to come: forgets what is pending, tells the application, frees unless it is held. */
+void http_exchange_finish(struct http_exchange *x);
+/* Calls on_abort and on_gone as far as they apply. */
+void http_exchange_abort(struct http_exchange *x);
+
+/* http_answer.c */
+void http_answer_send(struct http_exchange *x, const struct http_response *response);
+void http_answer_continue(struct http_exchange *x); /* 100 Continue */
+
+/* http_due.c: connections to look at once the application's code has returned. */
+void http_due_start(struct http_server *server);
+void http_due_add(struct http_connection *c);
+void http_due_remove(struct http_connection *c);
+
+/* http_deadline.c: ordered lists by state, one timer. */
+void http_deadline_start(struct http_server *server);
+void http_deadline_arm(struct http_server *server, uint64_t at);
+
+/* http_accept.c */
+int http_listen(const char *address, bool reuse_port, int *port, char *why, size_t why_size);
+void http_accept_start(struct http_server *server);
+void http_accept_resume(struct http_server *server);
+void http_accept_stop(struct http_server *server);
+
+/* http_server.c */
+void http_server_connection_closed(struct http_server *server);
+void http_server_handle_closed(struct http_server *server);
+void http_server_cut(struct http_server *server);
+void http_server_count_refusal(struct http_server *server, const char *code);
+const char *http_server_date(struct http_server *server);
+
+#endif
