@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Build tool: tantu_embed OUT FILE… turns db/sql/*.sql (statements), db/migrations/NNNN_name.sql and the
+ * Build tool: tantu_embed OUT FILE… turns statements (db/sql/NAME.sql), migrations (db/migrations/NNNN_name.sql) and the
  * other files (data to load) into OUT/statements.h and OUT/embedded.c. Any mistake in a file stops the build.
  *
  * A statement begins with   -- name: case_get :one|:many|:write [read|write|queue|work|start] [public]

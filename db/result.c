@@ -6,11 +6,6 @@
 #include <endian.h>
 #include <libpq-fe.h>
 
-/* A db_rows is one PGresult pointer; replies hold them side by side. */
-struct db_rows {
-	PGresult *pg;
-};
-
 enum db_type db_type_of(unsigned oid)
 {
 	switch (oid) {

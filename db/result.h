@@ -34,7 +34,10 @@ struct db_shape {
 /* PostgreSQL's type OID as ours; OIDs of user-made types (16384 and above) are enums here. */
 enum db_type db_type_of(unsigned oid);
 
-struct db_rows; /* a PGresult */
+/* One result; replies hold them side by side. */
+struct db_rows {
+	struct pg_result *pg; /* a PGresult */
+};
 int db_row_count(const struct db_rows *rows);
 bool db_is_null(const struct db_rows *rows, int row, int column);
 /* The bytes as they came; text is not terminated by contract. */

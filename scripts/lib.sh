@@ -18,8 +18,6 @@ die() {
 as_root() {
 	if ((EUID == 0)); then
 		"$@"
-	elif ! command -v sudo >/dev/null; then
-		die "needs root once, and there is no sudo; as root, run: $*"
 	elif [[ -t 0 || -t 2 ]]; then
 		sudo "$@"
 	else
@@ -43,12 +41,16 @@ install_packages() {
 	local missing log
 	mapfile -t missing < <(missing_packages "$@")
 	((${#missing[@]})) || return 0
+	command -v apt-get >/dev/null || die "made for Debian 12; elsewhere, install the like of these first: ${missing[*]}"
+	((EUID == 0)) || command -v sudo >/dev/null ||
+		die "there is no sudo; as root, run once: apt-get install --no-install-recommends ${missing[*]}"
 	say "installing ${#missing[@]} packages: ${missing[*]}"
 	log=$(mktemp)
 	keep_postgresql_quiet "${missing[@]}"
 	if ! apt_install "$log" "${missing[@]}"; then
 		as_root apt-get -qq update >>"$log" 2>&1 || true
 		apt_install "$log" "${missing[@]}" || {
+			let_postgresql_speak
 			tail -n 20 "$log" >&2
 			die "could not install the packages; the whole log: $log"
 		}
@@ -89,11 +91,12 @@ build() {
 	fi
 	mkdir -p "$folder"
 	log=$folder/build.log
+	: >"$log"
 	(
 		exec 7>"$folder.lock"
 		flock 7 # two builds at once would trip over each other
 		cd "$root"
-		[[ -e $folder/build.ninja ]] || cmake --preset "$preset" >"$log" 2>&1
+		[[ -e $folder/build.ninja ]] || cmake --preset "$preset" >>"$log" 2>&1
 		cmake --build --preset "$preset" ${1+--target "$@"} >>"$log" 2>&1
 	) || {
 		grep -E -A 12 'error|FAILED' "$log" | tail -n 60 >&2 || tail -n 40 "$log" >&2

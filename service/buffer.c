@@ -31,7 +31,7 @@ static bool grow(struct buffer *buffer, size_t need)
 	}
 	if (!at)
 		return false;
-	if (buffer->len > 0)
+	if (buffer->at && buffer->len > 0)
 		memcpy(at, buffer->at, buffer->len);
 	buffer->at = at;
 	buffer->room = room;

@@ -64,7 +64,8 @@ struct http_limits http_limits_default(void);
 enum http_method http_method(const struct http_exchange *x);
 struct slice http_path(const struct http_exchange *x);  /* raw: before '?', not percent-decoded */
 struct slice http_query(const struct http_exchange *x); /* raw: after '?', without it */
-struct slice http_header(const struct http_exchange *x, const char *lower_case_name); /* .at NULL: absent */
+/* The first of that name; .at NULL: absent. "host" is the target's authority when the target has one. */
+struct slice http_header(const struct http_exchange *x, const char *lower_case_name);
 struct slice http_body_bytes(const struct http_exchange *x);
 struct slice http_peer(const struct http_exchange *x);  /* numeric address, no port */
 struct arena *http_arena(struct http_exchange *x);
@@ -76,7 +77,8 @@ bool http_content_length(const struct http_exchange *x, uint64_t *length);
 void http_set_state(struct http_exchange *x, void *state);
 void *http_state(const struct http_exchange *x);
 
-/* --- a streamed body (call from on_headers) --- */
+/* --- a streamed body (call from on_headers) ---
+ * None of these is called while paused, nor after http_respond, nor from inside http_resume. */
 struct http_sink {
 	void (*on_chunk)(struct http_exchange *x, struct slice chunk); /* the chunk is valid only during the call */
 	/* The whole body came; answer now or later. (on_request is not called.) */
@@ -97,7 +99,8 @@ struct http_response {
 	struct slice body;         /* arena or static memory, valid until the exchange ends */
 	bool close;                /* close the connection after it */
 };
-/* Exactly once an exchange. Adds Date, Content-Length, Connection and the fixed security headers.
+/* Exactly once an exchange; dropped when http_gone. Nothing is called back from inside it, and x stays whole
+ * until the caller has returned to the loop. Adds Date, Content-Length, Connection and the fixed security headers.
  * If the body of the request was not read to its end, the connection closes after the answer. */
 void http_respond(struct http_exchange *x, const struct http_response *response);
 bool http_responded(const struct http_exchange *x);
@@ -107,7 +110,9 @@ int http_status(const struct http_exchange *x); /* 0 before the answer and for a
 size_t http_response_bytes(const struct http_exchange *x);
 
 /* --- whatever is pending for a request ends with it ---
- * While linked, `on_gone` is called once when the client leaves before the answer. It must not answer.
+ * While linked, `on_gone` is called once when the client leaves before the answer, or is refused in the middle
+ * of its body. It must not answer. A client that only closed its half gets half_close_ms for its answer.
+ * Adding to an exchange that is gone or answered links nothing. An answer unlinks without a call.
  * After http_pending_done nothing is called. The struct is the caller's (usually in the arena). */
 struct http_pending {
 	void (*on_gone)(struct http_pending *pending);
@@ -122,7 +127,7 @@ void http_hold(struct http_exchange *x);
 void http_release(struct http_exchange *x);
 
 /* --- the server --- */
-/* address "127.0.0.1:8080" or "[::1]:8080"; port 0 lets the kernel choose. reuse_port sets SO_REUSEPORT.
+/* Ignores SIGPIPE for the process. address "127.0.0.1:8080" or "[::1]:8080"; port 0 lets the kernel choose. reuse_port sets SO_REUSEPORT.
  * NULL and a one-line reason in `why` when it cannot listen. */
 struct http_server *http_server_start(uv_loop_t *loop, const char *address, bool reuse_port,
 				      const struct http_limits *limits, const struct http_application *app,

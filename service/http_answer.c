@@ -5,8 +5,10 @@
 #include "service/http_internal.h"
 #include "service/http_status.h"
 #include "service/invariant.h"
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 
 static const char fixed_fields[] = "X-Content-Type-Options: nosniff\r\n"
 				   "Referrer-Policy: no-referrer\r\n"
@@ -58,7 +60,7 @@ static void write_head(struct buffer *head, const struct http_exchange *x,
 {
 	write_status(head, response->status);
 	buffer_slice(head, SLICE("Date: "));
-	buffer_add(head, http_server_date(x->server), HTTP_DATE_TEXT - 1);
+	buffer_add(head, http_server_date(x->server), HTTP_DATE_LENGTH);
 	buffer_slice(head, SLICE("\r\n"));
 	if (response->content_type) {
 		buffer_slice(head, SLICE("Content-Type: "));
@@ -112,12 +114,21 @@ static void on_written(uv_write_t *write, int status)
 	http_connection_continue(c);
 }
 
+/* The kernel's own queue counts too: it is deep, and asks for more only when much of it has gone. */
+size_t http_answer_unsent(const struct http_connection *c)
+{
+	uv_os_fd_t fd;
+	int in_kernel = 0;
+	if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &in_kernel) != 0)
+		in_kernel = 0;
+	return uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp) + (size_t)in_kernel;
+}
+
 /* What the kernel did not take at once: the head is copied, the body stays in the exchange's memory. */
 static bool queue(struct http_connection *c, struct slice head, struct slice body, size_t taken)
 {
 	uv_buf_t bufs[2];
 	unsigned count = 0;
-	c->unsent = head.len + body.len - taken;
 	if (taken < head.len) {
 		size_t len = head.len - taken;
 		c->head_copy = malloc(len);
@@ -133,7 +144,10 @@ static bool queue(struct http_connection *c, struct slice head, struct slice bod
 		bufs[count++] =
 			uv_buf_init((char *)(uintptr_t)(body.at + taken), (unsigned)(body.len - taken));
 	c->write.data = c;
-	return uv_write(&c->write, (uv_stream_t *)&c->tcp, bufs, count, on_written) == 0;
+	if (uv_write(&c->write, (uv_stream_t *)&c->tcp, bufs, count, on_written) != 0)
+		return false;
+	c->unsent = http_answer_unsent(c);
+	return true;
 }
 
 static void send_both(struct http_connection *c, struct slice head, struct slice body)

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* How many times the linger time a client may go on sending. */
+enum { LINGER_ROUNDS = 10 };
+
 static void list_remove(struct http_list *list, struct http_connection *c)
 {
 	*(c->previous ? &c->previous->next : &list->first) = c->next;
@@ -41,6 +44,10 @@ static void name_peer(struct http_connection *c, const struct sockaddr *peer)
 		uv_ip4_name((const struct sockaddr_in *)(const void *)peer, c->peer, sizeof(c->peer));
 	else if (peer->sa_family == AF_INET6)
 		uv_ip6_name((const struct sockaddr_in6 *)(const void *)peer, c->peer, sizeof(c->peer));
+	/* An IPv4 client of a socket that takes both is still an IPv4 client. */
+	size_t mapped = strlen("::ffff:");
+	if (strncmp(c->peer, "::ffff:", mapped) == 0 && strchr(c->peer, '.'))
+		memmove(c->peer, c->peer + mapped, strlen(c->peer) - mapped + 1);
 }
 
 void http_connection_open(struct http_server *server, int fd, const struct sockaddr *peer)
@@ -115,11 +122,11 @@ static void on_shutdown(uv_shutdown_t *shutdown, int status)
 static void linger(struct http_connection *c)
 {
 	c->shutdown.data = c;
-	c->rest_len = 0;
 	if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) < 0) {
 		http_connection_close(c);
 		return;
 	}
+	c->linger_until = uv_now(c->server->loop) + (uint64_t)LINGER_ROUNDS * c->server->limits.linger_ms;
 	http_connection_move(c, HTTP_CONNECTION_LINGERING);
 }
 
@@ -152,10 +159,10 @@ void http_connection_continue(struct http_connection *c)
 		http_input_continue(c);
 }
 
-/* As long as libuv's queue gets shorter, the answer is being taken. */
+/* As long as the client acknowledges anything, the answer is being taken. */
 static void write_expired(struct http_connection *c)
 {
-	size_t unsent = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+	size_t unsent = http_answer_unsent(c);
 	if (unsent >= c->unsent) {
 		http_connection_gone(c);
 		return;

@@ -5,7 +5,7 @@
 #include "service/http_internal.h"
 #include <stdlib.h>
 
-enum { HEAD_READ = 16 * 1024, REST = 16 * 1024, THROWN_AWAY_AT_MOST = 1024 * 1024 };
+enum { HEAD_READ = 16 * 1024, REST = 16 * 1024 };
 
 /* A body of known length is read to its end and no further, so nothing of what follows must be kept. */
 static size_t read_size(const struct http_connection *c)
@@ -81,10 +81,13 @@ static void take_rest(struct http_connection *c)
 		drop_rest(c);
 }
 
-static void throw_away(struct http_connection *c, size_t len)
+/* A client in the middle of a long body reads our answer only when it is done, or sees it in time: as long as
+ * it sends it is listened to, within reason. */
+static void throw_away(struct http_connection *c)
 {
-	c->thrown += len;
-	if (c->thrown > THROWN_AWAY_AT_MOST)
+	if (uv_now(c->server->loop) < c->linger_until)
+		http_connection_move(c, HTTP_CONNECTION_LINGERING);
+	else
 		http_connection_close(c);
 }
 
@@ -120,7 +123,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 	} else if (count > 0) {
 		metric_add(c->server->bytes_in, (double)count);
 		if (c->state == HTTP_CONNECTION_LINGERING)
-			throw_away(c, (size_t)count);
+			throw_away(c);
 		else
 			take(c, buf->base, (size_t)count);
 	}

@@ -22,7 +22,7 @@ enum http_connection_state {
 	HTTP_CONNECTION_STATES
 };
 
-enum { HTTP_PEER_TEXT = 46, HTTP_READ_BUFFER = 64 * 1024, HTTP_DATE_TEXT = 30 };
+enum { HTTP_PEER_TEXT = 46, HTTP_READ_BUFFER = 64 * 1024, HTTP_DATE_LENGTH = 29 };
 
 struct http_connection {
 	uv_tcp_t tcp;
@@ -38,7 +38,7 @@ struct http_connection {
 	char *rest; /* read, but not yet taken: the requests behind the one being handled */
 	size_t rest_at, rest_len, rest_room;
 	size_t unsent;   /* of its answer, when that was last looked at */
-	size_t thrown;   /* bytes thrown away while lingering */
+	uint64_t linger_until;
 	char *head_copy; /* the head of an answer that was not taken in one go */
 	uv_write_t write;
 	uv_shutdown_t shutdown;
@@ -100,7 +100,7 @@ struct http_server {
 	char *head; /* where the head of an answer is put together */
 	size_t head_room;
 	time_t date_second;
-	char date[HTTP_DATE_TEXT];
+	char date[64];
 	char read_buffer[HTTP_READ_BUFFER];
 };
 
@@ -138,6 +138,7 @@ void http_exchange_abort(struct http_exchange *x);
 /* http_answer.c */
 void http_answer_send(struct http_exchange *x, const struct http_response *response);
 void http_answer_continue(struct http_exchange *x); /* 100 Continue */
+size_t http_answer_unsent(const struct http_connection *c);
 
 /* http_due.c: connections to look at once the application's code has returned. */
 void http_due_start(struct http_server *server);

@@ -204,12 +204,26 @@ static enum http_guard_event read_head(struct http_reader *reader)
 	return HTTP_GUARD_HEAD;
 }
 
+/* A refused HEAD is answered without a body as well, though its head was never parsed. */
+static void note_method(struct http_reader *reader, const char *bytes, size_t len)
+{
+	size_t at = 0;
+	buffer_add(&reader->head, bytes, len);
+	while (at < reader->head.len && (reader->head.at[at] == '\r' || reader->head.at[at] == '\n'))
+		at++;
+	if (reader->head.len - at >= 5 && memcmp(reader->head.at + at, "HEAD ", 5) == 0)
+		reader->method = HTTP_METHOD_HEAD;
+}
+
 enum http_guard_event http_reader_read(struct http_reader *reader, const char *bytes, size_t len,
 				       struct http_guard_step *step)
 {
 	enum http_guard_event event = http_guard_read(&reader->guard, bytes, len, step);
-	if (event == HTTP_GUARD_REFUSED)
+	if (event == HTTP_GUARD_REFUSED) {
+		if (!reader->head_seen)
+			note_method(reader, bytes, step->used);
 		return refuse(reader, reader->guard.refusal);
+	}
 	if (!reader->head_seen) {
 		buffer_add(&reader->head, bytes, step->used);
 		if (reader->head.failed)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The steps of a request: head, body, end, each handed to the application as it comes.
- * Invariant: the application's callbacks run only while c->running is set, and what they cause (an answer, a
- * pause, a lost client) is acted on after they have returned. */
+ * Invariant: what the application's callbacks cause (an answer, a pause, a lost client) is acted on after they
+ * have returned, and no byte behind a request is looked at before its answer is sent. */
 #include "service/http_internal.h"
 #include "service/invariant.h"
 
@@ -9,7 +9,7 @@ enum { BODY_ROOM_AT_FIRST = 64 * 1024 };
 
 bool http_request_wanted(const struct http_connection *c)
 {
-	return c->state <= HTTP_CONNECTION_BODY;
+	return c->state <= HTTP_CONNECTION_BODY && !(c->exchange && c->exchange->ended);
 }
 
 static struct http_response refusal_response(struct http_exchange *x, enum http_refusal refusal)

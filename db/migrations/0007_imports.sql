@@ -97,6 +97,17 @@ CROSS JOIN LATERAL (
                    AND w.state <> 'dropped') AS retrofit_need) AS n;
 GRANT SELECT ON household_standing TO tantu_app;
 
+-- An import whose job is given up has failed.
+CREATE FUNCTION import_job_died() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE needs_import SET state = 'failed', error_code = 'import_gave_up', error = NEW.last_error, finished_at = now(), version = version + 1
+    WHERE id = (NEW.payload->>'import')::bigint AND state IN ('queued', 'running');
+    DELETE FROM import_row WHERE import_id = (NEW.payload->>'import')::bigint;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER import_job_died AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.kind = 'import' AND NEW.state = 'dead' AND OLD.state <> 'dead') EXECUTE FUNCTION import_job_died();
+
 ALTER TABLE needs_import ENABLE ROW LEVEL SECURITY;
 ALTER TABLE import_row ENABLE ROW LEVEL SECURITY;
 ALTER TABLE import_refusal ENABLE ROW LEVEL SECURITY;

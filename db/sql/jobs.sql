@@ -12,16 +12,6 @@ UPDATE job j SET state = 'running', attempts = j.attempts + 1, lease_token = nex
 FROM picked WHERE j.id = picked.id
 RETURNING j.id, j.kind, j.payload, j.lease_token, j.attempts;
 
--- name: job_complete :many queue
--- $1 ids, $2 tokens, side by side: those still held are done, recurring ones wait for their next time
-UPDATE job j SET state = CASE WHEN j.schedule IS NULL THEN 'done' ELSE 'queued' END,
-    run_at = CASE WHEN j.schedule IS NULL THEN j.run_at ELSE schedule_next(j.schedule, now()) END,
-    attempts = CASE WHEN j.schedule IS NULL THEN j.attempts ELSE 0 END,
-    lease_token = NULL, lease_until = NULL, last_error = NULL, finished_at = now()
-FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
-WHERE j.id = held.id AND j.state = 'running' AND j.lease_token = held.token
-RETURNING j.id;
-
 -- name: job_finish :one work
 -- In the transaction of the effect: raises TT002 when the lease is not held any more, and the effect is undone.
 SELECT job_finish($1::bigint, $2::bigint) AS finished;
@@ -41,13 +31,6 @@ RETURNING state;
 -- name: job_extend :many queue
 -- $1 ids, $2 tokens, $3 seconds
 UPDATE job j SET lease_until = now() + make_interval(secs => $3::int)
-FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
-WHERE j.id = held.id AND j.state = 'running' AND j.lease_token = held.token
-RETURNING j.id;
-
--- name: job_give_back :many queue
--- A worker that stops returns what it claimed and did not begin.
-UPDATE job j SET state = 'queued', attempts = j.attempts - 1, lease_token = NULL, lease_until = NULL
 FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
 WHERE j.id = held.id AND j.state = 'running' AND j.lease_token = held.token
 RETURNING j.id;

@@ -156,15 +156,14 @@ static bool is_mobile(struct slice s)
 	return s.len == MOBILE_LEN && needs_text_digits(s.at, s.len) && s.at[0] == '1' && s.at[1] >= '3';
 }
 
-/* 0953-1234567: an area code (0 and two or three digits), a hyphen or none, seven or eight digits not
- * beginning with 0 or 1. */
+/* 0953-1234567: an area code (0 and two or three digits), a hyphen or none, seven or eight digits. */
 static bool is_landline(struct slice s)
 {
 	for (size_t area = 3; area <= 4 && area < s.len; area++) {
 		size_t at = area + (s.at[area] == '-');
 		size_t rest = s.len - at;
 		if (s.at[0] == '0' && s.at[1] != '0' && needs_text_digits(s.at, area) && rest >= LANDLINE_LEAST &&
-		    rest <= LANDLINE_MOST && needs_text_digits(s.at + at, rest) && s.at[at] >= '2')
+		    rest <= LANDLINE_MOST && needs_text_digits(s.at + at, rest))
 			return true;
 	}
 	return false;

@@ -96,11 +96,6 @@ enum raw_end raw_row_end_cell(struct raw_row *row, size_t column)
 	return RAW_CELL_KEPT;
 }
 
-uint32_t raw_row_ordinal(const struct raw_row *row)
-{
-	return row->ordinal;
-}
-
 size_t raw_row_count(const struct raw_row *row)
 {
 	return row->count;

@@ -26,7 +26,6 @@ enum raw_end { RAW_CELL_KEPT, RAW_CELL_TWICE, RAW_CELL_TOO_WIDE };
 MUST_USE enum raw_end raw_row_end_cell(struct raw_row *row, size_t column);
 
 /* --- reading it --- */
-uint32_t raw_row_ordinal(const struct raw_row *row);
 size_t raw_row_count(const struct raw_row *row); /* cells up to the last that is not blank */
 struct slice raw_row_cell(const struct raw_row *row, size_t column);
 

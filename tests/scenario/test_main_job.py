@@ -60,7 +60,7 @@ def test_a_revocation_takes_it_back(case):
 
 def test_a_stage_cannot_be_skipped(case):
     manager, number = case
-    refused = manager.move(number, "accepted", "2023-06-01T02:00:00Z", expect=409)
+    refused = manager.move(number, "accepted", "2023-06-01T02:00:00Z", expect=422)
     assert refused["code"] == "stage_not_allowed"
     assert manager.get(f"/cases/{number}")["stage"] == "registered"
 

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A request walks a table of named steps: each does its part at once (NEXT), waits (PARKED: the engine goes on
+ * with the next step when what it waits for has come), or has answered (DONE). */
+#include "api/engine.h"
+#include "api/text.h"
+#include "service/log.h"
+#include "service/password.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+const char *const role_names[] = { "contractor", "assessor", "centre", "county", "manager", "auditor", "admin", NULL };
+
+unsigned role_bit(struct slice name)
+{
+	for (int i = 0; role_names[i]; i++)
+		if (slice_is(name, role_names[i]))
+			return 1u << i;
+	return 0;
+}
+
+/* --- waiting --- */
+
+void engine_run(struct request *r)
+{
+	while (*r->step) {
+		request_step *step = *r->step++;
+		if (step(r) != STEP_NEXT)
+			return;
+	}
+	INVARIANT(r->answered);
+}
+
+static void on_gone(struct http_pending *pending)
+{
+	struct request *r = (struct request *)((char *)pending - offsetof(struct request, pending));
+	if (r->call)
+		db_cancel(r->call);
+	r->call = NULL;
+}
+
+static void on_reply(void *context, const struct db_reply *reply)
+{
+	struct request *r = context;
+	r->call = NULL;
+	http_pending_done(&r->pending);
+	r->reply = reply;
+	engine_run(r);
+}
+
+enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement, const struct db_value *values,
+		     int count)
+{
+	struct db_step step = { statement, count, values };
+	r->reply = NULL;
+	r->call = db_submit(r->api->options.db, scope, &step, 1, on_reply, r);
+	r->pending.on_gone = on_gone;
+	http_pending_add(r->x, &r->pending);
+	return STEP_PARKED;
+}
+
+struct work {
+	uv_work_t request; /* first */
+	struct request *r;
+	void (*run)(struct request *r);
+};
+
+static void work_run(uv_work_t *request)
+{
+	struct work *work = (struct work *)request;
+	work->run(work->r);
+}
+
+static void own_end(struct request *r)
+{
+	if (r->own_end && !r->working)
+		r->own_end(r);
+}
+
+static void work_done(uv_work_t *request, int status)
+{
+	struct work *work = (struct work *)request;
+	struct request *r = work->r;
+	(void)status; /* never cancelled */
+	free(work);
+	r->working = false;
+	if (r->work_gone) {
+		own_end(r);
+	} else {
+		http_pending_done(&r->pending);
+		engine_run(r);
+	}
+	http_release(r->x);
+}
+
+static void work_on_gone(struct http_pending *pending)
+{
+	struct request *r = (struct request *)((char *)pending - offsetof(struct request, pending));
+	r->work_gone = true;
+}
+
+enum step engine_work(struct request *r, void (*run)(struct request *r))
+{
+	struct work *work = calloc(1, sizeof *work);
+	INVARIANT(work);
+	work->r = r;
+	work->run = run;
+	r->working = true;
+	http_hold(r->x);
+	r->pending.on_gone = work_on_gone;
+	http_pending_add(r->x, &r->pending);
+	INVARIANT(uv_queue_work(r->api->options.loop, &work->request, work_run, work_done) == 0);
+	return STEP_PARKED;
+}
+
+/* --- who is it --- */
+
+static int64_t micros_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (now.tv_sec - 946684800) * 1000000 + now.tv_nsec / 1000;
+}
+
+static struct slice cookie_token(struct slice cookies)
+{
+	static const char name[] = "tantu_session=";
+	const size_t len = sizeof name - 1;
+	while (cookies.len) {
+		const char *end = memchr(cookies.at, ';', cookies.len);
+		struct slice one = slice_trim((struct slice){ cookies.at, end ? (size_t)(end - cookies.at) : cookies.len });
+		if (one.len > len && memcmp(one.at, name, len) == 0)
+			return (struct slice){ one.at + len, one.len - len };
+		cookies = end ? (struct slice){ end + 1, cookies.len - (size_t)(end + 1 - cookies.at) } : (struct slice){ 0 };
+	}
+	return (struct slice){ 0 };
+}
+
+static struct slice request_token(struct request *r)
+{
+	struct slice bearer = http_header(r->x, "authorization");
+	if (bearer.len > 7 && slice_equal_nocase((struct slice){ bearer.at, 7 }, SLICE("Bearer ")))
+		return slice_trim((struct slice){ bearer.at + 7, bearer.len - 7 });
+	return cookie_token(http_header(r->x, "cookie"));
+}
+
+static enum step step_identify(struct request *r)
+{
+	struct db_scope system = db_scope_system();
+	if (r->route->endpoint->roles == ANYBODY) {
+		r->step++; /* nothing to learn */
+		return STEP_NEXT;
+	}
+	struct slice token = request_token(r);
+	if (token.len == 0 || token.len > 100)
+		return problem(r, 401, "sign_in_required", NULL, NULL);
+	token_hash(token, r->token_hash);
+	const struct principal *known = session_cache_find(r->api->sessions, r->token_hash, micros_now());
+	if (known) {
+		r->who = *known;
+		r->step++;
+		return STEP_NEXT;
+	}
+	uint64_t epoch = session_cache_epoch(r->api->sessions);
+	memcpy(r->cursor, &epoch, sizeof epoch); /* kept until the reply */
+	r->step_value[0] = db_bytes(r->token_hash, sizeof r->token_hash);
+	return engine_ask(r, &system, SQL_session_find, r->step_value, 1);
+}
+
+static void put_id(char out[24], const struct db_rows *rows, int column)
+{
+	if (!db_is_null(rows, 0, column))
+		snprintf(out, 24, "%lld", (long long)db_get_int(rows, 0, column));
+}
+
+/* Columns: id, name, role, low, high, contractor_id, centre_id, expires_at */
+static void fill_principal(struct principal *who, const struct db_rows *rows)
+{
+	struct slice name = db_get(rows, 0, 1), role = db_get(rows, 0, 2);
+	memset(who, 0, sizeof *who);
+	who->account = db_get_int(rows, 0, 0);
+	who->role = role_bit(role);
+	who->expires_at = db_get_int(rows, 0, 7);
+	snprintf(who->name, sizeof who->name, "%.*s", (int)name.len, name.at);
+	put_id(who->scope.part[0], rows, 3);
+	put_id(who->scope.part[1], rows, 4);
+	snprintf(who->scope.part[2], sizeof who->scope.part[2], "%.*s", (int)role.len, role.at);
+	put_id(who->scope.part[3], rows, 0);
+	put_id(who->scope.part[4], rows, 5);
+	put_id(who->scope.part[5], rows, 6);
+}
+
+static enum step step_identified(struct request *r)
+{
+	uint64_t epoch;
+	if (r->reply->outcome != DB_OK)
+		return problem_of_reply(r, r->reply);
+	if (db_row_count(&r->reply->rows[0]) == 0)
+		return problem(r, 401, "sign_in_required", NULL, NULL);
+	fill_principal(&r->who, &r->reply->rows[0]);
+	memcpy(&epoch, r->cursor, sizeof epoch);
+	session_cache_put(r->api->sessions, r->token_hash, &r->who, epoch);
+	return STEP_NEXT;
+}
+
+static enum step step_permit(struct request *r)
+{
+	unsigned roles = r->route->endpoint->roles;
+	if (roles != ANYBODY && !(roles & r->who.role))
+		return problem(r, 403, "role_not_allowed", NULL, NULL);
+	return STEP_NEXT;
+}
+
+/* --- conditions and keys --- */
+
+static enum step step_if_match(struct request *r)
+{
+	struct slice tag = http_header(r->x, "if-match");
+	uint64_t version;
+	if (!tag.at || slice_is(tag, "*"))
+		return STEP_NEXT;
+	if (tag.len < 3 || tag.at[0] != '"' || tag.at[tag.len - 1] != '"' ||
+	    !slice_to_u64((struct slice){ tag.at + 1, tag.len - 2 }, &version) || version > INT32_MAX)
+		return problem(r, 400, "if_match_invalid", NULL, "If-Match takes one ETag as it was given.");
+	r->if_match = arena_text(http_arena(r->x), (struct slice){ tag.at + 1, tag.len - 2 });
+	return STEP_NEXT;
+}
+
+static bool key_is_running(struct request *r)
+{
+	for (struct request *other = r->api->keyed; other; other = other->keyed_next)
+		if (other->who.account == r->who.account && strcmp(other->key, r->key) == 0)
+			return true;
+	return false;
+}
+
+static bool key_is_sound(struct slice key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		if (key.at[i] < 0x21 || key.at[i] > 0x7e)
+			return false;
+	return key.len >= 1 && key.len <= 200;
+}
+
+static bool make_print(struct request *r, struct slice body)
+{
+	struct buffer all;
+	buffer_init(&all, http_arena(r->x), 128 + body.len);
+	buffer_printf(&all, "%d ", (int)http_method(r->x));
+	buffer_slice(&all, http_path(r->x));
+	buffer_char(&all, '?');
+	buffer_slice(&all, http_query(r->x));
+	buffer_char(&all, '\n');
+	buffer_slice(&all, body);
+	if (!all.failed)
+		vault_fingerprint(r->api->options.vault, buffer_taken(&all), r->print);
+	return !all.failed;
+}
+
+enum step engine_take_key(struct request *r, struct slice body)
+{
+	struct slice key = http_header(r->x, "idempotency-key");
+	if (!key.at || http_method(r->x) <= HTTP_METHOD_HEAD || r->who.account == 0)
+		return STEP_NEXT;
+	if (!key_is_sound(key))
+		return problem(r, 400, "idempotency_key_invalid", NULL, "1 to 200 visible ASCII characters.");
+	r->key = arena_text(http_arena(r->x), key);
+	if (!r->key || !make_print(r, body))
+		return problem(r, 413, "too_long", NULL, NULL);
+	if (key_is_running(r)) {
+		r->key = NULL;
+		return problem(r, 409, "request_in_progress", NULL, "The same Idempotency-Key is being worked on.");
+	}
+	r->keyed_next = r->api->keyed;
+	r->keyed_link = &r->api->keyed;
+	if (r->keyed_next)
+		r->keyed_next->keyed_link = &r->keyed_next;
+	r->api->keyed = r;
+	return STEP_NEXT;
+}
+
+static enum step step_key(struct request *r)
+{
+	return engine_take_key(r, http_body_bytes(r->x));
+}
+
+static void key_done(struct request *r)
+{
+	if (!r->keyed_link)
+		return;
+	*r->keyed_link = r->keyed_next;
+	if (r->keyed_next)
+		r->keyed_next->keyed_link = r->keyed_link;
+	r->keyed_link = NULL;
+}
+
+/* --- the statement --- */
+
+static bool way_fits(const struct request *r, const struct bound_way *way)
+{
+	if (way->when_role && way->when_role != r->who.role)
+		return false;
+	for (int i = 0; way->when_field[i] >= 0; i++) {
+		const char *given = r->values[way->when_field[i]].at;
+		if (!given || (way->when_value && strcmp(given, way->when_value) != 0))
+			return false;
+	}
+	return true;
+}
+
+static const struct bound_way *pick_way(const struct request *r)
+{
+	for (int i = 0; i < r->route->ways; i++)
+		if (way_fits(r, &r->route->way[i]))
+			return &r->route->way[i];
+	INVARIANT(!"the last way of an endpoint has no condition");
+	return NULL;
+}
+
+/* Path values: decimal ids, codes and names; decoded once. */
+static bool path_text(struct request *r, int index, struct db_value *out)
+{
+	struct slice raw = r->path_value[index], plain;
+	bool plus = memchr(raw.at, '+', raw.len) != NULL; /* '+' is itself in a path */
+	if (plus || raw.len > 200 || !text_percent_decode(http_arena(r->x), raw, &plain))
+		return false;
+	*out = db_text(plain.at);
+	return true;
+}
+
+static bool is_id(const struct endpoint *e)
+{
+	return strstr(e->path, "{id}") != NULL;
+}
+
+static bool bind_value(struct request *r, const struct bind_op *op, struct db_value *out)
+{
+	uint64_t id;
+	switch (op->source) {
+	case BIND_PATH:
+		if (is_id(r->route->endpoint) && op->index == 0 && (!slice_to_u64(r->path_value[0], &id) || id > INT64_MAX))
+			return false;
+		return path_text(r, op->index, out);
+	case BIND_FIELD:
+		*out = r->values[op->index];
+		return true;
+	case BIND_IF_MATCH:
+		*out = db_text(r->if_match);
+		return true;
+	case BIND_AFTER:
+		*out = db_text(r->after);
+		return true;
+	case BIND_LIMIT:
+		*out = db_text(r->limit_text);
+		return true;
+	case BIND_STEP:
+		*out = r->step_value[op->index];
+		return true;
+	case BIND_KEY:
+		*out = db_text(r->key);
+		return true;
+	case BIND_PRINT:
+		*out = r->key ? db_bytes(r->print, sizeof r->print) : DB_NULL;
+		return true;
+	}
+	return false;
+}
+
+enum step step_ask(struct request *r)
+{
+	char *limit = arena_printf(http_arena(r->x), "%d", r->limit + 1); /* one more tells whether there is a next page */
+	r->way = pick_way(r);
+	struct db_value *values = arena_zalloc(http_arena(r->x), sizeof *values * (size_t)(r->way->count + 1));
+	if (!limit || !values)
+		return problem(r, 413, "too_long", NULL, NULL);
+	r->limit_text = limit;
+	for (int i = 0; i < r->way->count; i++)
+		if (!bind_value(r, &r->way->op[i], &values[i]))
+			return problem(r, 404, "not_found", NULL, NULL);
+	return engine_ask(r, &r->who.scope, r->way->way->statement, values, r->way->count);
+}
+
+static enum step step_replay(struct request *r)
+{
+	const struct db_rows *rows = r->reply->rows;
+	if (r->reply->outcome != DB_OK)
+		return problem_of_reply(r, r->reply);
+	if (db_row_count(&rows[0]) == 0)
+		return problem(r, 503, "try_again", NULL, NULL); /* expired between the two */
+	struct slice print = db_get(&rows[0], 0, 0);
+	if (!slice_equal(print, (struct slice){ (const char *)r->print, sizeof r->print }))
+		return problem(r, 422, "idempotency_key_reused", NULL, "The key was used for another request.");
+	return answer_kept(r, db_get(&rows[0], 0, 1));
+}
+
+static request_step *const replay_steps[] = { step_replay, NULL };
+
+enum step step_answer(struct request *r)
+{
+	const struct db_reply *reply = r->reply;
+	if (reply->outcome == DB_OK)
+		return answer_rows(r, &reply->rows[0]);
+	if (reply->outcome == DB_FAILED && r->key && strcmp(reply->constraint, "idempotency_pkey") == 0) {
+		struct db_value *key = arena_alloc(http_arena(r->x), sizeof *key);
+		if (!key)
+			return problem(r, 413, "too_long", NULL, NULL);
+		*key = db_text(r->key);
+		r->step = replay_steps;
+		return engine_ask(r, &r->who.scope, SQL_idempotency_find, key, 1);
+	}
+	return problem_of_reply(r, reply);
+}
+
+/* Goes on with what the endpoint has of its own, or with its statement. */
+static enum step step_own(struct request *r)
+{
+	static request_step *const ordinary[] = { step_ask, step_answer, NULL };
+	r->step = r->route->endpoint->steps ? r->route->endpoint->steps : ordinary;
+	return STEP_NEXT;
+}
+
+request_step *const engine_common_steps[] = { step_identify, step_identified, step_permit, input_query, input_body,
+					      step_if_match, step_key, step_own, NULL };
+request_step *const engine_stream_steps[] = { step_identify, step_identified, step_permit, input_query, step_own, NULL };
+
+/* --- the application --- */
+
+static bool hex_only(const char *at, size_t len)
+{
+	bool any = false;
+	for (size_t i = 0; i < len; i++) {
+		if (!strchr("0123456789abcdef", at[i]) || !at[i])
+			return false;
+		any = any || at[i] != '0';
+	}
+	return any;
+}
+
+/* W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>; else a random id of the same form. */
+static void make_trace(struct request *r)
+{
+	struct slice parent = http_header(r->x, "traceparent");
+	if (parent.len == 55 && memcmp(parent.at, "00-", 3) == 0 && parent.at[35] == '-' && parent.at[52] == '-' &&
+	    hex_only(parent.at + 3, 32) && hex_only(parent.at + 36, 16)) {
+		memcpy(r->trace, parent.at + 3, 32);
+		return;
+	}
+	static const char digits[] = "0123456789abcdef";
+	uint64_t id[2] = { http_started(r->x) * 0x9e3779b97f4a7c15ull, (uint64_t)(uintptr_t)r ^ http_started(r->x) };
+	for (int i = 0; i < 32; i++)
+		r->trace[i] = digits[id[i / 16] >> (i % 16 * 4) & 15];
+}
+
+static struct request *request_new(struct http_exchange *x, struct api *api)
+{
+	struct request *r = arena_zalloc(http_arena(x), sizeof *r);
+	if (!r)
+		return NULL;
+	r->x = x;
+	r->api = api;
+	make_trace(r);
+	http_set_state(x, r);
+	return r;
+}
+
+static enum step no_route(struct request *r, const char *allow)
+{
+	struct http_response response = { .status = 204 };
+	if (!allow[0])
+		return problem(r, 404, "no_such_path", NULL, NULL);
+	response.extra_headers = arena_printf(http_arena(r->x), "Allow: %s\r\n", allow);
+	if (http_method(r->x) == HTTP_METHOD_OPTIONS)
+		return answer_raw(r, &response);
+	response.status = 405;
+	response.content_type = "application/problem+json";
+	response.body = SLICE("{\"type\":\"about:blank\",\"title\":\"This method is not for this path.\",\"status\":405,\"code\":\"method_not_allowed\"}");
+	return answer_raw(r, &response);
+}
+
+static enum http_body on_headers(struct http_exchange *x, void *context)
+{
+	struct api *api = context;
+	char allow[64];
+	struct request *r = request_new(x, api);
+	if (!r) {
+		http_respond(x, &(struct http_response){ .status = 503, .close = true });
+		return HTTP_BODY_NONE;
+	}
+	r->route = router_match(api, http_method(x), http_path(x), r->path_value, allow);
+	if (!r->route) {
+		no_route(r, allow);
+		return HTTP_BODY_NONE;
+	}
+	if (!r->route->endpoint->sink)
+		return HTTP_BODY_BUFFER;
+	http_stream_to(x, r->route->endpoint->sink);
+	http_pause(x); /* until a step wants the body */
+	r->step = engine_stream_steps;
+	engine_run(r);
+	return r->answered ? HTTP_BODY_NONE : HTTP_BODY_STREAM;
+}
+
+static void on_request(struct http_exchange *x, void *context)
+{
+	struct request *r = http_state(x);
+	(void)context;
+	r->step = engine_common_steps;
+	engine_run(r);
+}
+
+static const char *const method_names[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER" };
+
+/* One line a request: no path values, no query, no body, no names. */
+static void log_request(struct http_exchange *x, const struct request *r, double seconds)
+{
+	log_line(LOG_INFO, "request", LOG_TEXT("trace", r->trace), LOG_TEXT("method", method_names[http_method(x)]),
+		 LOG_TEXT("route", r->route ? r->route->endpoint->path : ""), LOG_NUMBER("status", http_status(x)),
+		 LOG_NUMBER("account", r->who.account), LOG_NUMBER("ms", (double)(int64_t)(seconds * 1e6) / 1e3),
+		 LOG_NUMBER("bytes", http_response_bytes(x)));
+}
+
+static void on_finished(struct http_exchange *x, void *context)
+{
+	struct request *r = http_state(x);
+	double seconds = (double)(uv_hrtime() - http_started(x)) / 1e9;
+	(void)context;
+	if (!r)
+		return;
+	key_done(r);
+	json_decref(r->body);
+	r->body = NULL;
+	own_end(r); /* while the thread pool works for it: when that is done */
+	int class = http_status(x) / 100;
+	if (r->route && class >= 1 && class <= 5) {
+		metric_observe(r->route->seconds, seconds);
+		metric_add(r->route->answers[class], 1);
+	}
+	log_request(x, r, seconds);
+}
+
+struct http_application api_application(struct api *api)
+{
+	return (struct http_application){ api, on_headers, on_request, on_finished, api_write_refusal };
+}
+
+struct api *api_new(const struct api_options *options, char *why, size_t why_size)
+{
+	struct api *api = calloc(1, sizeof *api);
+	INVARIANT(api);
+	api->options = *options;
+	api->arena = arena_new(16u << 20);
+	INVARIANT(api->arena);
+	api->sessions = session_cache_new(8000);
+	api->refused_input = metric_counter(options->metrics, "tantu_input_refused_total", "Requests whose input was refused", "");
+	api->sign_in_failures = metric_counter(options->metrics, "tantu_sign_in_failures_total", "Sign-ins refused", "");
+	if (!compile_routes(api, why, why_size) || !openapi_write(api)) {
+		api_free(&api);
+		return NULL;
+	}
+	return api;
+}
+
+void api_free(struct api **api)
+{
+	if (!*api)
+		return;
+	session_cache_free(&(*api)->sessions);
+	arena_free(&(*api)->arena);
+	free(*api);
+	*api = NULL;
+}
+
+void api_session_ended(struct api *api, const char *token_hash_hex)
+{
+	unsigned char hash[32];
+	if (strlen(token_hash_hex) != 64)
+		return;
+	for (int i = 0; i < 32; i++)
+		if (sscanf(token_hash_hex + i * 2, "%2hhx", &hash[i]) != 1)
+			return;
+	session_cache_drop(api->sessions, hash);
+}
+
+void api_forget_sessions(struct api *api)
+{
+	session_cache_clear(api->sessions);
+}
+
+void api_stopping(struct api *api)
+{
+	api->stopping = true;
+}

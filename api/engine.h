@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The engine that walks a request through its steps. Private to api/.
+ * Invariant: at any time a request runs a step, or waits for exactly one thing (database or thread pool), or is answered. */
+#ifndef API_ENGINE_H
+#define API_ENGINE_H
+
+#include "api/api.h"
+#include "api/endpoint.h"
+#include "api/session_cache.h"
+#include <jansson.h>
+
+enum { PATH_VALUES = 3, STEP_VALUES = 8 };
+
+/* How a row of a statement is written: the text before each column's value, and the end. */
+struct row_plan {
+	int columns;
+	const char **lead; /* NULL: the column speaks of a refusal and is not written */
+	const char *tail;  /* "}" or "}}" */
+	int verdict, field, version, page; /* column numbers or -1 */
+};
+
+enum bind_source { BIND_PATH, BIND_FIELD, BIND_IF_MATCH, BIND_AFTER, BIND_LIMIT, BIND_STEP, BIND_KEY, BIND_PRINT };
+struct bind_op {
+	enum bind_source source;
+	int index;
+};
+struct bound_way {
+	const struct way *way;
+	int when_field[3]; /* value numbers that must be given; -1 ends */
+	const char *when_value;
+	unsigned when_role;
+	int count;
+	struct bind_op op[DB_PARAMETERS];
+};
+
+/* An endpoint, checked and compiled at start. */
+struct route {
+	const struct endpoint *endpoint;
+	int query_fields, body_fields;
+	int ways;
+	struct bound_way way[WAYS];
+	struct metric *seconds;
+	struct metric *answers[6]; /* by status / 100 */
+};
+
+struct api {
+	struct api_options options;
+	struct route *routes;
+	int route_count;
+	struct row_plan *plans; /* SQL_COUNT */
+	struct session_cache *sessions;
+	struct request *keyed; /* running requests that carry an Idempotency-Key */
+	struct buffer openapi;
+	struct arena *arena; /* lives as long as the api */
+	bool stopping;
+	struct metric *sign_in_failures, *refused_input;
+};
+
+struct request {
+	struct http_exchange *x;
+	struct api *api;
+	const struct route *route;
+	struct slice path_value[PATH_VALUES];
+	struct principal who;
+	unsigned char token_hash[32];
+	json_t *body;
+	struct db_value *values; /* query fields, then body fields */
+	struct db_value step_value[STEP_VALUES];
+	const char *after;
+	int limit;
+	const char *if_match, *limit_text;
+	const char *key; /* Idempotency-Key */
+	unsigned char print[VAULT_INDEX_BYTES];
+	struct request *keyed_next, **keyed_link;
+	const struct bound_way *way;
+	struct db_call *call;
+	const struct db_reply *reply; /* during the step after a wait */
+	struct http_pending pending;
+	request_step *const *step;
+	void *own; /* what the endpoint's steps keep */
+	void (*own_end)(struct request *r); /* called once, when the exchange has ended and no thread uses it */
+	bool answered, working, work_gone;
+	char trace[33], cursor[72];
+};
+
+/* engine.c */
+void engine_run(struct request *r);
+enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement, const struct db_value *values,
+		     int count); /* STEP_PARKED; the next step finds r->reply */
+/* Runs `work` in the thread pool; the next step follows. The exchange is held meanwhile. */
+enum step engine_work(struct request *r, void (*work)(struct request *r));
+/* Takes the Idempotency-Key, if there is one; `body` is what the request is told from another by. */
+enum step engine_take_key(struct request *r, struct slice body);
+request_step step_ask, step_answer;
+/* Steps that every endpoint but a streamed one begins with. */
+extern request_step *const engine_common_steps[];
+extern request_step *const engine_stream_steps[];
+
+/* answer.c: each ends the request and returns STEP_DONE */
+enum step answer_rows(struct request *r, const struct db_rows *rows);
+enum step answer_kept(struct request *r, struct slice json); /* an answer kept under the Idempotency-Key */
+enum step answer_json(struct request *r, int status, struct slice body, const char *headers);
+enum step answer_raw(struct request *r, const struct http_response *response);
+const char *request_headers(struct request *r, const char *more);
+
+/* problem.c */
+enum step problem(struct request *r, int status, const char *code, const char *field, const char *detail);
+enum step problem_of_reply(struct request *r, const struct db_reply *reply);
+struct verdict {
+	const char *name;
+	int status;
+	const char *title;
+	const char *field; /* NULL: the statement's _field */
+};
+const struct verdict *verdict_of(struct slice name);
+extern const struct verdict verdicts[]; /* name NULL ends */
+void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field, const char *detail);
+
+/* input.c */
+enum step input_query(struct request *r);
+enum step input_body(struct request *r);
+const struct db_value *input_value(const struct request *r, const char *name); /* of a query or body field */
+
+/* router.c */
+const struct route *router_match(const struct api *api, enum http_method method, struct slice path,
+				 struct slice values[PATH_VALUES], char allow[64]);
+
+/* compile.c */
+MUST_USE bool compile_routes(struct api *api, char *why, size_t why_size);
+
+/* openapi.c */
+MUST_USE bool openapi_write(struct api *api);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * For machines that watch: health, readiness, metrics, and the description of this interface. */
+#include "api/engine.h"
+#include "api/tables.h"
+
+static enum step step_health(struct request *r)
+{
+	return answer_json(r, 200, SLICE("{\"status\":\"alive\"}"), NULL);
+}
+
+static enum step step_ready(struct request *r)
+{
+	if (r->api->stopping)
+		return problem(r, 503, "stopping", NULL, NULL);
+	if (!db_is_up(r->api->options.db))
+		return problem(r, 503, "database_unavailable", NULL, NULL);
+	return answer_json(r, 200, SLICE("{\"status\":\"ready\"}"), NULL);
+}
+
+static enum step step_metrics(struct request *r)
+{
+	struct buffer out;
+	buffer_init(&out, http_arena(r->x), 65536);
+	metrics_write(r->api->options.metrics, &out);
+	struct http_response response = { .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = buffer_taken(&out) };
+	return out.failed ? problem(r, 500, "answer_too_large", NULL, NULL) : answer_raw(r, &response);
+}
+
+static enum step step_openapi(struct request *r)
+{
+	return answer_json(r, 200, buffer_taken(&r->api->openapi), "Cache-Control: no-cache\r\n");
+}
+
+static request_step *const health_steps[] = { step_health, NULL };
+static request_step *const ready_steps[] = { step_ready, NULL };
+static request_step *const metrics_steps[] = { step_metrics, NULL };
+static request_step *const openapi_steps[] = { step_openapi, NULL };
+
+static const char status_schema[] =
+	"{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"type\":\"string\"}},\"additionalProperties\":false}";
+
+const struct endpoint meta_endpoints[] = {
+	{ HTTP_METHOD_GET, "/healthz", ANYBODY, .steps = health_steps, .plain = true, .summary = "The process runs", .says = status_schema },
+	{ HTTP_METHOD_GET, "/readyz", ANYBODY, .steps = ready_steps, .plain = true, .summary = "It can serve", .says = status_schema },
+	{ HTTP_METHOD_GET, "/metrics", ANYBODY, .steps = metrics_steps, .plain = true, .summary = "Prometheus metrics (text)" },
+	{ HTTP_METHOD_GET, "/openapi.json", ANYBODY, .steps = openapi_steps, .plain = true, .summary = "This description",
+	  .says = "{\"type\":\"object\"}" },
+	{ 0 },
+};

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Commands that ask the database and end: `tantu import` and `tantu verify totals`. */
+#ifndef WORKERS_COMMAND_H
+#define WORKERS_COMMAND_H
+
+#include "service/config.h"
+
+/* Exit statuses: 0 done, 1 cannot be done (one line on standard error), 3 a figure differs / rows were refused. */
+int command_verify_totals(const struct config *config);
+/* Prints the import's figures as JSON on standard output. */
+int command_import(const struct config *config);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The import job: begin → (read and check a batch in the pool → stage it) … → settle, commit and finish in one
+ * transaction. Every transaction holds the job's lease, so a worker that lost it changes nothing any more.
+ * Killed anywhere before the last transaction, nothing is registered and the next worker starts over. */
+#include "service/log.h"
+#include "service/needs/needs_sealed.h"
+#include "workers/import_batch.h"
+#include "workers/job.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct import {
+	uv_work_t work; /* first */
+	struct job *job;
+	char id[24];
+	struct db_value id_value;
+	struct db_scope scope; /* the uploader's reach, role system */
+	char path[4096];
+	int32_t plan_low, plan_high;
+	struct needs_region *regions;
+	size_t region_count;
+	struct needs_regions checked_against;
+	struct sealed_reader *sealed;
+	struct needs_source source;
+	struct needs_reader *reader;
+	struct needs_seen *seen;
+	struct import_batch batch;
+	struct db_value stop[4];
+};
+
+static void import_free(struct import *im)
+{
+	needs_reader_close(&im->reader);
+	sealed_reader_close(&im->sealed);
+	needs_seen_free(&im->seen);
+	arena_free(&im->batch.arena);
+	free(im->regions);
+	free(im);
+}
+
+static void submit(struct import *im, const struct db_step *steps, int count, db_done *done)
+{
+	db_submit(im->job->options->db, &im->scope, steps, count, done, im);
+}
+
+/* Ends the job after its completing transaction, or gives it up. */
+static void on_finished(void *context, const struct db_reply *reply)
+{
+	struct import *im = context;
+	struct job *job = im->job;
+	if (reply->outcome == DB_OK)
+		job_ended(job);
+	else
+		job_give_up_reply(job, reply);
+	import_free(im);
+}
+
+static void stop(struct import *im, const char *state, const char *code, const char *reason)
+{
+	im->stop[0] = im->id_value;
+	im->stop[1] = db_text(state);
+	im->stop[2] = db_text(code);
+	im->stop[3] = db_text(reason);
+	struct db_step steps[] = { { SQL_import_stop, 4, im->stop }, job_finish_step(im->job) };
+	submit(im, steps, 2, on_finished);
+}
+
+static void commit(struct import *im)
+{
+	const struct db_value *id = &im->id_value;
+	struct db_step steps[] = { { SQL_import_settle, 1, id }, { SQL_import_households, 1, id }, { SQL_import_people, 1, id },
+				   { SQL_import_cases, 1, id },	 { SQL_import_finish, 1, id },	   job_finish_step(im->job) };
+	submit(im, steps, 6, on_finished);
+}
+
+static void read_batch(struct import *im);
+
+static void on_staged(void *context, const struct db_reply *reply)
+{
+	struct import *im = context;
+	if (reply->outcome != DB_OK)
+		on_finished(im, reply);
+	else if (db_row_count(&reply->rows[1]) == 0 || db_get_bool(&reply->rows[1], 0, 0))
+		stop(im, "cancelled", NULL, NULL);
+	else if (im->batch.ended)
+		commit(im);
+	else
+		read_batch(im);
+}
+
+static void batch_in_pool(uv_work_t *work)
+{
+	struct import *im = (struct import *)work;
+	char why[200];
+	struct needs_limits limits = needs_limits_default();
+	if (!im->reader) {
+		im->sealed = sealed_reader_open(im->job->options->vault, im->path, why, sizeof why);
+		if (!im->sealed) {
+			snprintf(im->batch.trouble.code, sizeof im->batch.trouble.code, "file_unreadable");
+			im->batch.refused_whole = true;
+			return;
+		}
+		im->source = needs_source_of_sealed(im->sealed);
+		im->reader = needs_reader_open(&im->source, &limits, &im->batch.trouble);
+		im->batch.refused_whole = !im->reader;
+	}
+	if (im->reader)
+		import_batch_fill(&im->batch, im->reader, &im->checked_against, im->seen, im->job->options->vault);
+}
+
+static void batch_done(uv_work_t *work, int status)
+{
+	struct import *im = (struct import *)work;
+	(void)status;
+	if (im->batch.refused_whole) {
+		stop(im, "failed", im->batch.trouble.code, im->batch.trouble.detail);
+		return;
+	}
+	if (im->batch.failed) {
+		stop(im, "failed", "import_gave_up", "a batch of rows did not fit into memory");
+		return;
+	}
+	im->batch.stage[0] = im->batch.refuse[0] = im->id_value;
+	struct db_step steps[] = { { SQL_import_stage, STAGE_COLUMNS + 1, im->batch.stage },
+				   { SQL_import_refuse, 5, im->batch.refuse },
+				   job_hold_step(im->job) };
+	submit(im, steps, 3, on_staged);
+}
+
+static void read_batch(struct import *im)
+{
+	INVARIANT(uv_queue_work(im->job->options->loop, &im->work, batch_in_pool, batch_done) == 0);
+}
+
+static void on_regions(void *context, const struct db_reply *reply)
+{
+	struct import *im = context;
+	if (reply->outcome != DB_OK) {
+		on_finished(im, reply);
+		return;
+	}
+	const struct db_rows *rows = &reply->rows[0];
+	im->region_count = (size_t)db_row_count(rows);
+	im->regions = calloc(im->region_count + 1, sizeof *im->regions);
+	INVARIANT(im->regions);
+	for (size_t i = 0; i < im->region_count; i++)
+		im->regions[i] = (struct needs_region){ (int32_t)db_get_int(rows, (int)i, 0), (int32_t)db_get_int(rows, (int)i, 1) };
+	im->checked_against = (struct needs_regions){ im->regions, im->region_count, im->plan_low, im->plan_high };
+	read_batch(im);
+}
+
+static void put_number(char out[24], int64_t n)
+{
+	snprintf(out, 24, "%lld", (long long)n);
+}
+
+/* Columns of import_begin: file, low, high, account_id, stop_wanted, plan_region, plan_low, plan_high. */
+static void on_begun(void *context, const struct db_reply *reply)
+{
+	struct import *im = context;
+	struct db_step finish = job_finish_step(im->job), regions = { SQL_import_regions, 0, NULL };
+	if (reply->outcome != DB_OK) {
+		on_finished(im, reply);
+		return;
+	}
+	const struct db_rows *rows = &reply->rows[0];
+	if (db_row_count(rows) == 0) { /* over already: only the job is left to finish */
+		submit(im, &finish, 1, on_finished);
+		return;
+	}
+	struct slice file = db_get(rows, 0, 0);
+	snprintf(im->path, sizeof im->path, "%s/%.*s", im->job->options->uploads, (int)file.len, file.at);
+	put_number(im->scope.part[0], db_get_int(rows, 0, 1));
+	put_number(im->scope.part[1], db_get_int(rows, 0, 2));
+	if (!db_is_null(rows, 0, 3))
+		put_number(im->scope.part[3], db_get_int(rows, 0, 3));
+	im->plan_low = (int32_t)db_get_int(rows, 0, 1); /* a county manager imports into his county only */
+	im->plan_high = (int32_t)db_get_int(rows, 0, 2);
+	if (db_get_bool(rows, 0, 4))
+		stop(im, "cancelled", NULL, NULL);
+	else
+		submit(im, &regions, 1, on_regions);
+}
+
+void import_start(struct job *job)
+{
+	struct import *im = calloc(1, sizeof *im);
+	INVARIANT(im);
+	im->job = job;
+	im->scope = db_scope_system();
+	put_number(im->id, json_integer_value(json_object_get(job->payload, "import")));
+	im->id_value = db_text(im->id);
+	im->seen = needs_seen_new();
+	im->batch.arena = arena_new(64u << 20);
+	INVARIANT(im->seen && im->batch.arena);
+	struct db_step steps[] = { { SQL_import_begin, 1, &im->id_value }, job_hold_step(job) };
+	submit(im, steps, 2, on_begun);
+}

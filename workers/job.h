@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One claimed job, for those who implement a kind. A kind starts in its start function, on the loop, and ends by
+ * job_ended exactly once: after its completing transaction (which holds job_finish_step), or after job_give_up. */
+#ifndef WORKERS_JOB_H
+#define WORKERS_JOB_H
+
+#include "workers/worker.h"
+#include <jansson.h>
+
+struct job {
+	struct worker *worker;
+	const struct worker_options *options;
+	struct job *next, **link;
+	const struct job_kind *kind;
+	struct queue *queue;
+	int64_t id;
+	char id_text[24], token_text[24];
+	struct db_value lease[3]; /* id, token, seconds */
+	json_t *payload;
+	void *own;
+	char number_text[2][24]; /* parameters from the payload */
+	struct db_value values[2];
+};
+
+struct job_kind {
+	const char *name; /* NULL ends the table */
+	const char *queue;
+	void (*start)(struct job *job);
+	/* for start = sql_job_start: a statement of lane work, its parameters from the payload ("case version") or a
+	 * number; `again`: run once more when the first column is at least this */
+	enum sql statement;
+	const char *bind;
+	int64_t again;
+};
+extern const struct job_kind job_kinds[];
+
+enum { LEASE_SECONDS = 30 };
+
+/* The last step of a completing transaction, and one that keeps the lease in a partial one. */
+struct db_step job_finish_step(const struct job *job);
+struct db_step job_hold_step(const struct job *job);
+void job_ended(struct job *job);
+/* Says why in the queue: tried again later, or at once dead when final. Ends the job. */
+void job_give_up(struct job *job, const char *error, bool final);
+/* The same from a reply that was not DB_OK. A lost lease is nobody's failure. */
+void job_give_up_reply(struct job *job, const struct db_reply *reply);
+
+/* kinds */
+void sql_job_start(struct job *job);
+void import_start(struct job *job);
+
+#endif

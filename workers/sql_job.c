@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A job that is one statement: it and the job's completion are one transaction. */
+#include "workers/job.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void run(struct job *job);
+
+static void on_reply(void *context, const struct db_reply *reply)
+{
+	struct job *job = context;
+	if (reply->outcome != DB_OK) {
+		job_give_up_reply(job, reply);
+		return;
+	}
+	job_ended(job);
+}
+
+/* A round that was full leaves the job running (its own transaction, the lease held), and goes on. */
+static void on_round(void *context, const struct db_reply *reply)
+{
+	struct job *job = context;
+	if (reply->outcome != DB_OK) {
+		job_give_up_reply(job, reply);
+		return;
+	}
+	struct db_scope system = db_scope_system();
+	struct db_step finish = job_finish_step(job);
+	if (db_get_int(&reply->rows[0], 0, 0) >= job->kind->again)
+		run(job);
+	else
+		db_submit(job->options->db, &system, &finish, 1, on_reply, job);
+}
+
+static int bind_words(struct job *job)
+{
+	int n = 0;
+	for (const char *at = job->kind->bind; *at && n < 2; n++) {
+		char word[32];
+		size_t len = strcspn(at, " ");
+		snprintf(word, sizeof word, "%.*s", (int)len, at);
+		long long value = isdigit((unsigned char)word[0]) ? atoll(word) :
+								    (long long)json_integer_value(json_object_get(job->payload, word));
+		snprintf(job->number_text[n], sizeof job->number_text[n], "%lld", value);
+		job->values[n] = db_text(job->number_text[n]);
+		at += len;
+		at += strspn(at, " ");
+	}
+	return n;
+}
+
+static void run(struct job *job)
+{
+	struct db_scope system = db_scope_system();
+	int count = bind_words(job);
+	struct db_step steps[2] = { { job->kind->statement, count, job->values },
+				    job->kind->again ? job_hold_step(job) : job_finish_step(job) };
+	db_submit(job->options->db, &system, steps, 2, job->kind->again ? on_round : on_reply, job);
+}
+
+void sql_job_start(struct job *job)
+{
+	run(job);
+}
