@@ -271,8 +271,9 @@ struct db_connection *connection_new(struct db *db, struct lane *lane)
 	c->lane = lane;
 	c->link.loop = db->loop;
 	c->link.conninfo = db->options.conninfo;
+	/* Jobs meet tables that were empty when the connection began: they are planned anew each time. */
 	c->link.options = lane->name == DB_LANE_work ?
-				  "-c statement_timeout=900000 -c TimeZone=UTC" :
+				  "-c statement_timeout=900000 -c TimeZone=UTC -c plan_cache_mode=force_custom_plan -c jit=off" :
 				  "-c statement_timeout=15000 -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off";
 	c->link.events = &events;
 	db_link_open(&c->link);

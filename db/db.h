@@ -17,7 +17,7 @@
 struct db;
 struct db_call;
 
-enum { DB_PARAMETERS = 32, DB_STEPS = 6 };
+enum { DB_PARAMETERS = 32, DB_STEPS = 4 };
 
 /* A parameter: text (terminated) or, for bytea, binary with its length. at NULL: SQL NULL. */
 struct db_value {

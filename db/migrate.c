@@ -73,7 +73,7 @@ static bool apply(PGconn *pg, int number, char *why, size_t why_size)
 static bool migrate_locked(PGconn *pg, char *why, size_t why_size)
 {
 	char lock[64];
-	int version, newest = db_schema_version();
+	int version = 0, newest = db_schema_version();
 	snprintf(lock, sizeof lock, "SELECT pg_advisory_lock(%d)", MIGRATION_LOCK);
 	if (!run(pg, "lock", lock, why, why_size) ||
 	    !run(pg, "schema_version",

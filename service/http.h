@@ -100,8 +100,9 @@ struct http_response {
 	bool close;                /* close the connection after it */
 };
 /* Exactly once an exchange; dropped when http_gone. Nothing is called back from inside it, and x stays whole
- * until the caller has returned to the loop. Adds Date, Content-Length, Connection and the fixed security headers.
- * If the body of the request was not read to its end, the connection closes after the answer. */
+ * until the caller has returned to the loop. Adds Date, Content-Length, Connection and the fixed security
+ * headers (Cache-Control: no-store unless extra_headers has one). If the body of the request was not read to
+ * its end, the connection closes after the answer. */
 void http_respond(struct http_exchange *x, const struct http_response *response);
 bool http_responded(const struct http_exchange *x);
 /* Nobody waits for an answer any more (the client left, or was refused): http_respond would do nothing. */
@@ -127,8 +128,8 @@ void http_hold(struct http_exchange *x);
 void http_release(struct http_exchange *x);
 
 /* --- the server --- */
-/* Ignores SIGPIPE for the process. address "127.0.0.1:8080" or "[::1]:8080"; port 0 lets the kernel choose. reuse_port sets SO_REUSEPORT.
- * NULL and a one-line reason in `why` when it cannot listen. */
+/* address "127.0.0.1:8080" or "[::1]:8080"; port 0 lets the kernel choose. reuse_port sets SO_REUSEPORT.
+ * NULL and a one-line reason in `why` when it cannot listen. Ignores SIGPIPE for the whole process. */
 struct http_server *http_server_start(uv_loop_t *loop, const char *address, bool reuse_port,
 				      const struct http_limits *limits, const struct http_application *app,
 				      struct metrics *metrics, char *why, size_t why_size);

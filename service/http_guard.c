@@ -10,29 +10,29 @@ enum { CHUNK_LINE_BYTES = 1024, CHUNK_DIGITS = 16, METHOD_BYTES = 24 };
 
 /* Framing, routing, authorisation and content format must be known before the body (RFC 9110, 6.5.1). */
 static const struct {
-	const char *name;
+	struct slice name;
 	enum field_kind kind;
 } known_fields[] = {
-	{ "host", FIELD_HOST },
-	{ "content-length", FIELD_LENGTH },
-	{ "transfer-encoding", FIELD_CODING },
-	{ "authorization", FIELD_NOT_TRAILER },
-	{ "cache-control", FIELD_NOT_TRAILER },
-	{ "connection", FIELD_NOT_TRAILER },
-	{ "content-encoding", FIELD_NOT_TRAILER },
-	{ "content-range", FIELD_NOT_TRAILER },
-	{ "content-type", FIELD_NOT_TRAILER },
-	{ "cookie", FIELD_NOT_TRAILER },
-	{ "expect", FIELD_NOT_TRAILER },
-	{ "idempotency-key", FIELD_NOT_TRAILER },
-	{ "if-match", FIELD_NOT_TRAILER },
-	{ "if-none-match", FIELD_NOT_TRAILER },
-	{ "max-forwards", FIELD_NOT_TRAILER },
-	{ "proxy-authorization", FIELD_NOT_TRAILER },
-	{ "range", FIELD_NOT_TRAILER },
-	{ "te", FIELD_NOT_TRAILER },
-	{ "trailer", FIELD_NOT_TRAILER },
-	{ "upgrade", FIELD_NOT_TRAILER },
+	{ { "host", 4 }, FIELD_HOST },
+	{ { "content-length", 14 }, FIELD_LENGTH },
+	{ { "transfer-encoding", 17 }, FIELD_CODING },
+	{ { "authorization", 13 }, FIELD_NOT_TRAILER },
+	{ { "cache-control", 13 }, FIELD_NOT_TRAILER },
+	{ { "connection", 10 }, FIELD_NOT_TRAILER },
+	{ { "content-encoding", 16 }, FIELD_NOT_TRAILER },
+	{ { "content-range", 13 }, FIELD_NOT_TRAILER },
+	{ { "content-type", 12 }, FIELD_NOT_TRAILER },
+	{ { "cookie", 6 }, FIELD_NOT_TRAILER },
+	{ { "expect", 6 }, FIELD_NOT_TRAILER },
+	{ { "idempotency-key", 15 }, FIELD_NOT_TRAILER },
+	{ { "if-match", 8 }, FIELD_NOT_TRAILER },
+	{ { "if-none-match", 13 }, FIELD_NOT_TRAILER },
+	{ { "max-forwards", 12 }, FIELD_NOT_TRAILER },
+	{ { "proxy-authorization", 19 }, FIELD_NOT_TRAILER },
+	{ { "range", 5 }, FIELD_NOT_TRAILER },
+	{ { "te", 2 }, FIELD_NOT_TRAILER },
+	{ { "trailer", 7 }, FIELD_NOT_TRAILER },
+	{ { "upgrade", 7 }, FIELD_NOT_TRAILER },
 };
 
 static bool refuse(struct http_guard *guard, enum http_refusal refusal)
@@ -71,11 +71,10 @@ static enum http_refusal refusal_of(enum guard_state state, enum guard_class cla
 
 static enum field_kind kind_of_name(const struct http_guard *guard)
 {
-	for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
-		const char *name = known_fields[i].name;
-		if (strlen(name) == guard->name_len && memcmp(name, guard->name, guard->name_len) == 0)
+	struct slice name = { guard->name, guard->name_len };
+	for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++)
+		if (slice_equal(name, known_fields[i].name))
 			return known_fields[i].kind;
-	}
 	return FIELD_PLAIN;
 }
 
@@ -257,17 +256,6 @@ static bool take(struct http_guard *guard, enum guard_state from, unsigned char 
 	}
 }
 
-/* The long runs, without a step each: field values and targets that hold nothing special. */
-static size_t plain_run(struct http_guard *guard, const char *bytes, size_t len)
-{
-	size_t n = 0;
-	if (guard->state != GUARD_STATE_VALUE || guard->field == FIELD_LENGTH || guard->field == FIELD_CODING)
-		return 0;
-	while (n < len && guard_next_state(GUARD_STATE_VALUE, (unsigned char)bytes[n]) == GUARD_STATE_VALUE)
-		n++;
-	return n;
-}
-
 /* Whether the bytes of the line or section are still within bounds after `more`. */
 static bool within_limits(struct http_guard *guard, size_t more)
 {
@@ -277,6 +265,36 @@ static bool within_limits(struct http_guard *guard, size_t more)
 	}
 	guard->section_bytes += more;
 	return guard->section_bytes <= guard->limits->head_bytes || refuse(guard, HTTP_REFUSED_HEADER_LONG);
+}
+
+/* What a run of bytes that stay in the state they are in adds up to. */
+static bool take_run(struct http_guard *guard, const char *bytes, size_t len)
+{
+	if (guard->state == GUARD_STATE_TARGET) {
+		guard->target_bytes += len;
+		if (guard->target_bytes > guard->limits->target_bytes)
+			return refuse(guard, HTTP_REFUSED_TARGET_LONG);
+	}
+	for (size_t i = 0; i < len && guard->state == GUARD_STATE_NAME; i++)
+		if (!take_name_byte(guard, (unsigned char)bytes[i]))
+			return false;
+	return within_limits(guard, len);
+}
+
+/* The long stretches of a head, without a step for each byte: targets, names and values that mean nothing. */
+static size_t run_length(const struct http_guard *guard, const char *bytes, size_t len)
+{
+	const unsigned char *next = guard_transition[guard->state];
+	size_t n = 0;
+	if (guard->state != GUARD_STATE_TARGET && guard->state != GUARD_STATE_NAME &&
+	    guard->state != GUARD_STATE_VALUE)
+		return 0;
+	if (guard->state == GUARD_STATE_VALUE &&
+	    (guard->field == FIELD_LENGTH || guard->field == FIELD_CODING))
+		return 0;
+	while (n < len && next[guard_class_of[(unsigned char)bytes[n]]] == guard->state)
+		n++;
+	return n;
 }
 
 static bool take_byte(struct http_guard *guard, unsigned char c)
@@ -316,10 +334,10 @@ enum http_guard_event http_guard_read(struct http_guard *guard, const char *byte
 	while (step->used < len) {
 		if (guard->state == GUARD_STATE_BODY || guard->state == GUARD_STATE_DATA)
 			return take_data(guard, bytes + step->used, len - step->used, step);
-		size_t run = plain_run(guard, bytes + step->used, len - step->used);
-		step->used += run;
-		if (run > 0 && !within_limits(guard, run))
+		size_t run = run_length(guard, bytes + step->used, len - step->used);
+		if (run > 0 && !take_run(guard, bytes + step->used, run))
 			return HTTP_GUARD_REFUSED;
+		step->used += run;
 		if (step->used == len)
 			break;
 		bool head = guard->state == GUARD_STATE_HEAD_LF && !guard->trailer;

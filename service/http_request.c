@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The steps of a request: head, body, end, each handed to the application as it comes.
- * Invariant: what the application's callbacks cause (an answer, a pause, a lost client) is acted on after they
- * have returned, and no byte behind a request is looked at before its answer is sent. */
+ * Invariant: what the application's callbacks cause (an answer, a pause, a lost client) is acted on after
+ * they have returned, and no byte behind a request is looked at before its answer is sent. */
 #include "service/http_internal.h"
 #include "service/invariant.h"
 

@@ -44,7 +44,8 @@ void token_new(char out[TOKEN_TEXT_BYTES])
 	unsigned char bytes[32];
 	INVARIANT(sodium_init() >= 0);
 	randombytes_buf(bytes, sizeof bytes);
-	sodium_bin2base64(out, TOKEN_TEXT_BYTES, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_bin2base64(out, TOKEN_TEXT_BYTES, bytes, sizeof bytes,
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(bytes, sizeof bytes);
 }
 

@@ -10,7 +10,8 @@
 enum { PASSWORD_HASH_BYTES = 128 }; /* crypto_pwhash_STRBYTES, terminated */
 
 MUST_USE bool password_hash(struct slice password, char out[PASSWORD_HASH_BYTES]);
-/* hash NULL: spends the same time and answers false, so that an unknown user is not told from a wrong password. */
+/* hash NULL: spends the same time and answers false, so that an unknown user is not told from a wrong
+ * password. */
 MUST_USE bool password_verify(const char *hash, struct slice password);
 
 /* 32 random bytes as 43 characters of base64url, terminated. */

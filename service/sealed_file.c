@@ -20,7 +20,8 @@ enum {
 	FRAME_PLAIN = 65536,
 	FRAME_SEALED = FRAME_PLAIN + ADDED
 };
-_Static_assert(VAULT_KEY_BYTES == crypto_secretstream_xchacha20poly1305_KEYBYTES, "the file key fits the stream");
+_Static_assert(VAULT_KEY_BYTES == crypto_secretstream_xchacha20poly1305_KEYBYTES,
+	       "the file key fits the stream");
 
 static const unsigned char magic[MAGIC] = { 'T', 'A', 'N', 'T', 'U', 'S', 'F', '1' };
 
@@ -66,7 +67,8 @@ static bool sealed_writer_begin(struct sealed_writer *writer, const struct vault
 	unsigned char head[MAGIC + HEADER];
 	memcpy(head, magic, MAGIC);
 	crypto_secretstream_xchacha20poly1305_init_push(&writer->stream, head + MAGIC, vault->file);
-	crypto_generichash_init(&writer->hash, vault->fingerprint, sizeof vault->fingerprint, VAULT_INDEX_BYTES);
+	crypto_generichash_init(&writer->hash, vault->fingerprint, sizeof vault->fingerprint,
+				VAULT_INDEX_BYTES);
 	return durable_write(writer->fd, head, sizeof head);
 }
 
@@ -81,7 +83,8 @@ static void sealed_writer_free(struct sealed_writer **writer)
 	free(w);
 }
 
-struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why, size_t why_size)
+struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why,
+					size_t why_size)
 {
 	struct sealed_writer *writer = aligned_zalloc(sizeof *writer);
 	if (!writer) {
@@ -103,8 +106,8 @@ struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *p
 static bool sealed_writer_flush(struct sealed_writer *writer, unsigned char tag)
 {
 	unsigned long long sealed;
-	crypto_secretstream_xchacha20poly1305_push(&writer->stream, writer->frame + LENGTH, &sealed, writer->plain,
-						   writer->pending, NULL, 0, tag);
+	crypto_secretstream_xchacha20poly1305_push(&writer->stream, writer->frame + LENGTH, &sealed,
+						   writer->plain, writer->pending, NULL, 0, tag);
 	for (int i = 0; i < LENGTH; i++)
 		writer->frame[i] = (unsigned char)(sealed >> (8 * i));
 	writer->pending = 0;
@@ -188,7 +191,8 @@ static bool sealed_reader_begin(struct sealed_reader *reader)
 	return !reader->broken;
 }
 
-struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *path, char *why, size_t why_size)
+struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *path, char *why,
+					 size_t why_size)
 {
 	struct sealed_reader *reader = aligned_zalloc(sizeof *reader);
 	if (!reader) {
@@ -218,8 +222,8 @@ static bool sealed_reader_frame(struct sealed_reader *reader)
 		len |= (size_t)prefix[i] << (8 * i);
 	if (len < ADDED || len > FRAME_SEALED || read_whole(reader->fd, reader->frame, len) != (long)len)
 		return false;
-	if (crypto_secretstream_xchacha20poly1305_pull(&reader->stream, reader->plain, &plain, &tag, reader->frame,
-						       len, NULL, 0) != 0)
+	if (crypto_secretstream_xchacha20poly1305_pull(&reader->stream, reader->plain, &plain, &tag,
+						       reader->frame, len, NULL, 0) != 0)
 		return false;
 	reader->at = 0;
 	reader->have = (size_t)plain;

@@ -16,8 +16,8 @@
 enum { KEY_TEXT = VAULT_KEY_BYTES * 2 };
 enum { IDENTITY_BODY = 17, MASK_FROM = 6, MASK_TO = 14, MASK_LEAST = 18 };
 
-_Static_assert(VAULT_SEAL_OVERHEAD ==
-		       crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+_Static_assert(VAULT_SEAL_OVERHEAD == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES +
+					      crypto_aead_xchacha20poly1305_ietf_ABYTES,
 	       "the header says what sealing adds");
 _Static_assert(VAULT_KEY_BYTES == crypto_kdf_KEYBYTES, "master and sub-keys are of one length");
 
@@ -73,7 +73,8 @@ static bool key_file_private(int fd, const char *path, char *why, size_t why_siz
 	return true;
 }
 
-static bool key_file_read(int fd, const char *path, unsigned char key[VAULT_KEY_BYTES], char *why, size_t why_size)
+static bool key_file_read(int fd, const char *path, unsigned char key[VAULT_KEY_BYTES], char *why,
+			  size_t why_size)
 {
 	if (!key_file_private(fd, path, why, why_size))
 		return false;
@@ -137,8 +138,8 @@ size_t vault_seal(const struct vault *vault, struct slice plain, unsigned char *
 	unsigned char *text = out + crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 	unsigned long long len;
 	randombytes_buf(out, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(text, &len, (const unsigned char *)plain.at, plain.len, NULL, 0,
-						   NULL, out, vault->seal);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(text, &len, (const unsigned char *)plain.at, plain.len,
+						   NULL, 0, NULL, out, vault->seal);
 	return crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + (size_t)len;
 }
 
@@ -150,7 +151,8 @@ bool vault_unseal(const struct vault *vault, struct slice sealed, char *out, siz
 	const unsigned char *text = nonce + crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 	unsigned long long len;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)out, &len, NULL, text,
-						       sealed.len - crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+						       sealed.len -
+							       crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
 						       NULL, 0, nonce, vault->seal) != 0)
 		return false;
 	*out_len = (size_t)len;
@@ -174,8 +176,8 @@ void vault_index(const struct vault *vault, struct slice identity, unsigned char
 
 void vault_fingerprint(const struct vault *vault, struct slice bytes, unsigned char out[VAULT_INDEX_BYTES])
 {
-	crypto_generichash(out, VAULT_INDEX_BYTES, (const unsigned char *)bytes.at, bytes.len, vault->fingerprint,
-			   sizeof vault->fingerprint);
+	crypto_generichash(out, VAULT_INDEX_BYTES, (const unsigned char *)bytes.at, bytes.len,
+			   vault->fingerprint, sizeof vault->fingerprint);
 }
 
 void vault_mask(struct slice identity, char *out)

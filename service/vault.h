@@ -12,8 +12,8 @@ struct vault;
 
 enum { VAULT_INDEX_BYTES = 32, VAULT_SEAL_OVERHEAD = 24 + 16 };
 
-/* Opens the key file (64 hexadecimal digits and a newline; refused when group or others may read it), or makes
- * it (atomically, 0600; never over another) when create is set. NULL with a one-line reason. */
+/* Opens the key file (64 hexadecimal digits and a newline; refused when group or others may read it), or
+ * makes it (atomically, 0600; never over another) when create is set. NULL with a one-line reason. */
 struct vault *vault_open(const char *path, bool create, char *why, size_t why_size);
 void vault_free(struct vault **vault);
 
@@ -35,14 +35,16 @@ void vault_mask(struct slice identity, char *out);
  * that answers false has done so). The fingerprint is vault_fingerprint of the plain bytes.
  * The vault outlives its readers. All of it blocks: thread pool only. */
 struct sealed_writer;
-struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why, size_t why_size);
+struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why,
+					size_t why_size);
 MUST_USE bool sealed_writer_add(struct sealed_writer *writer, struct slice bytes); /* blocking write */
-MUST_USE bool sealed_writer_finish(struct sealed_writer **writer, unsigned char fingerprint[VAULT_INDEX_BYTES],
-				   uint64_t *bytes);
+MUST_USE bool sealed_writer_finish(struct sealed_writer **writer,
+				   unsigned char fingerprint[VAULT_INDEX_BYTES], uint64_t *bytes);
 void sealed_writer_abandon(struct sealed_writer **writer);
 
 struct sealed_reader;
-struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *path, char *why, size_t why_size);
+struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *path, char *why,
+					 size_t why_size);
 /* Bytes read (room > 0), 0 at the authenticated end, -1 when the file was cut, changed or sealed with another
  * key; after -1 only rewind helps. */
 long sealed_reader_read(struct sealed_reader *reader, void *into, size_t room);

@@ -199,7 +199,7 @@ static bool seal(struct command *c, char *why, size_t why_size)
 	struct sealed_writer *writer = sealed_writer_new(c->vault, c->path, why, why_size);
 	bool done = writer && seal_bytes(writer, fd);
 	if (done && !(done = sealed_writer_finish(&writer, c->print, &bytes)))
-		snprintf(why, why_size, "%s: cannot be written", c->path);
+		snprintf(why, why_size, "%s: cannot be written", c->name);
 	sealed_writer_abandon(&writer);
 	close(fd);
 	snprintf(c->bytes, sizeof c->bytes, "%" PRIu64, bytes);

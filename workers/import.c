@@ -68,9 +68,8 @@ static void stop(struct import *im, const char *state, const char *code, const c
 static void commit(struct import *im)
 {
 	const struct db_value *id = &im->id_value;
-	struct db_step steps[] = { { SQL_import_settle, 1, id }, { SQL_import_households, 1, id }, { SQL_import_people, 1, id },
-				   { SQL_import_cases, 1, id },	 { SQL_import_finish, 1, id },	   job_finish_step(im->job) };
-	submit(im, steps, 6, on_finished);
+	struct db_step steps[] = { { SQL_import_settle, 1, id }, { SQL_import_register, 1, id }, job_finish_step(im->job) };
+	submit(im, steps, 3, on_finished);
 }
 
 static void read_batch(struct import *im);

@@ -53,6 +53,8 @@ CREATE TABLE import_row (
     devices           text[] NOT NULL,
     PRIMARY KEY (import_id, number)
 );
+CREATE INDEX import_row_by_person ON import_row (import_id, citizen_id_index);
+CREATE INDEX import_row_by_household ON import_row (import_id, household_number);
 CREATE TABLE import_refusal (
     import_id bigint NOT NULL REFERENCES needs_import ON DELETE CASCADE,
     number    int NOT NULL,
@@ -60,18 +62,6 @@ CREATE TABLE import_refusal (
     field     text NOT NULL,
     PRIMARY KEY (import_id, number)
 );
-
--- Which of these people the plan's region knows already: one may not see them, but may not add them again.
-CREATE FUNCTION persons_known(wanted_region int, wanted bytea[]) RETURNS SETOF bytea
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT p.citizen_id_index FROM person p
-    WHERE p.plan_region = wanted_region AND p.citizen_id_index = ANY (wanted) $$;
-
--- A household number that is taken outside of what the importer may write to.
-CREATE FUNCTION household_is_foreign(wanted_region int, wanted text, low int, high int) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM household h WHERE h.plan_region = wanted_region AND h.number = wanted
-                   AND h.region NOT BETWEEN low AND high) $$;
 
 -- How a household stands to a plan: does its rule take it, and why. A reason is a fulfilled criterion, or one with no_ before it.
 CREATE VIEW household_standing WITH (security_invoker = true) AS
@@ -97,6 +87,119 @@ CROSS JOIN LATERAL (
                    AND w.state <> 'dropped') AS retrofit_need) AS n;
 GRANT SELECT ON household_standing TO tantu_app;
 
+-- The end of an import, one transaction (workers/import.c): what follows runs as the owner, so each function asks
+-- for the scope of the system, and writes nothing outside the import's low..high.
+CREATE FUNCTION import_of(wanted bigint) RETURNS needs_import
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i needs_import;
+BEGIN
+    IF scope_role() IS DISTINCT FROM 'system' THEN
+        RAISE EXCEPTION 'imports are committed by the service itself' USING ERRCODE = '42501';
+    END IF;
+    SELECT * INTO STRICT i FROM needs_import WHERE id = wanted;
+    RETURN i;
+END $$;
+
+-- The last check, under the plan region's lock: people registered already, households of another county.
+CREATE FUNCTION import_settle(wanted bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i needs_import := import_of(wanted);
+    commits boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7301, i.plan_region);
+    WITH refused AS (
+        DELETE FROM import_row r WHERE r.import_id = i.id AND EXISTS (SELECT FROM person p
+            WHERE p.plan_region = i.plan_region AND p.citizen_id_index = r.citizen_id_index)
+        RETURNING r.number)
+    INSERT INTO import_refusal SELECT i.id, number, 'duplicate_registered', '残疾人证号' FROM refused;
+    WITH refused AS (
+        DELETE FROM import_row r WHERE r.import_id = i.id AND EXISTS (SELECT FROM household h
+            WHERE h.plan_region = i.plan_region AND h.number = r.household_number AND h.region NOT BETWEEN i.low AND i.high)
+        RETURNING r.number)
+    INSERT INTO import_refusal SELECT i.id, number, 'region_outside_plan', '户编号' FROM refused;
+    commits := i.mode = 'good_rows'
+        OR (i.mode = 'all_or_nothing' AND NOT EXISTS (SELECT FROM import_refusal r WHERE r.import_id = i.id));
+    UPDATE needs_import n SET outcome = import_figures(i), committed = commits WHERE n.id = i.id;
+    IF NOT commits THEN
+        DELETE FROM import_row r WHERE r.import_id = i.id; -- the steps after this one move what is staged: nothing
+    END IF;
+    RETURN commits;
+END $$;
+
+-- What the staged and refused rows come to.
+CREATE FUNCTION import_figures(i needs_import) RETURNS json
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH refusals AS (
+        SELECT code, count(*) AS n FROM import_refusal WHERE import_id = i.id GROUP BY code
+    ), home AS (
+        SELECT r.household_number, bool_or(r.level <= 2) AS severe, bool_or(h.poor) AS poor, bool_or(r.retrofit <> '{}') AS retrofit
+        FROM import_row r LEFT JOIN hardship h ON h.name = r.hardship WHERE r.import_id = i.id GROUP BY 1
+    ), people AS (
+        SELECT count(*) AS n, count(*) FILTER (WHERE devices <> '{}') AS with_device,
+               coalesce(sum(cardinality(devices)), 0) AS devices
+        FROM import_row WHERE import_id = i.id
+    )
+    SELECT json_build_object('rows', i.rows, 'accepted', people.n, 'rejected', coalesce((SELECT sum(n) FROM refusals), 0),
+        'rejected_by_code', coalesce((SELECT json_object_agg(code, n ORDER BY code) FROM refusals), '{}'),
+        'persons', people.n, 'households', (SELECT count(*) FROM home),
+        'households_with_retrofit_need', (SELECT count(*) FROM home WHERE retrofit),
+        'eligible_households', (SELECT count(*) FROM home WHERE retrofit AND (severe OR NOT e.needs_severe)
+            AND (coalesce(poor, false) OR NOT e.needs_hardship)),
+        'persons_with_device_need', people.with_device, 'device_needs', people.devices,
+        'nothing_new', people.n = 0)
+    FROM people, plan p JOIN eligibility_rule e ON e.code = p.eligibility WHERE p.id = i.plan_id $$;
+
+-- Moves what is staged into households, people and needs, and opens one case a household a plan for every household
+-- with a retrofit need; a known case that is still registered is judged again. Answers how many cases were opened.
+CREATE FUNCTION import_register(wanted bigint) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i needs_import := import_of(wanted);
+    opened int;
+BEGIN
+    INSERT INTO household (plan_region, id, number, region, village, address, longitude, latitude, hardship, traits)
+    SELECT i.plan_region, id_in(i.plan_region, 'household_number'), f.household_number, f.region, f.village, f.address,
+           f.longitude, f.latitude, f.hardship, f.traits
+    FROM (SELECT DISTINCT ON (r.household_number) r.* FROM import_row r WHERE r.import_id = i.id
+          ORDER BY r.household_number, (r.relation = '户主') DESC, r.number) AS f
+    ON CONFLICT (plan_region, number) DO NOTHING;
+    WITH made AS (
+        INSERT INTO person (plan_region, id, household_id, name, sex, relation, citizen_id, citizen_id_index, certificate,
+            certificate_index, category, level, phone, registered_on, remark)
+        SELECT i.plan_region, id_in(i.plan_region, 'person_number'), h.id, r.name, r.sex, r.relation, r.citizen_id,
+            r.citizen_id_index, r.certificate, r.certificate_index, r.category, r.level, r.phone, r.registered_on, r.remark
+        FROM import_row r JOIN household h ON h.plan_region = i.plan_region AND h.number = r.household_number
+        WHERE r.import_id = i.id ORDER BY r.number
+        RETURNING id, household_id, citizen_id_index)
+    INSERT INTO need (plan_region, id, household_id, person_id, kind, item)
+    SELECT i.plan_region, id_in(i.plan_region, 'need_number'), m.household_id, m.id, n.kind, n.item
+    FROM made m JOIN import_row r ON r.import_id = i.id AND r.citizen_id_index = m.citizen_id_index
+    CROSS JOIN LATERAL (SELECT 'retrofit' AS kind, unnest(r.retrofit) AS item UNION ALL SELECT 'device', unnest(r.devices)) AS n;
+    UPDATE retrofit_case c SET eligible = s.eligible, eligibility_reasons = s.reasons
+    FROM (SELECT DISTINCT household_number FROM import_row WHERE import_id = i.id) AS r
+    JOIN household h ON h.plan_region = i.plan_region AND h.number = r.household_number
+    JOIN household_standing s ON s.plan_region = h.plan_region AND s.household_id = h.id AND s.plan_id = i.plan_id
+    WHERE c.plan_region = i.plan_region AND c.household_id = h.id AND c.plan_id = i.plan_id AND c.stage = 'registered'
+      AND (c.eligible, c.eligibility_reasons) IS DISTINCT FROM (s.eligible, s.reasons);
+    INSERT INTO retrofit_case (plan_region, id, plan_id, household_id, household_number, householder, region, village,
+        stage_at, stage_on, eligible, eligibility_reasons)
+    SELECT s.plan_region, id_in(s.plan_region, 'case_number'), s.plan_id, s.household_id, s.number, s.householder, s.region,
+        s.village, s.registered_at, china_date(s.registered_at), s.eligible, s.reasons
+    FROM (SELECT DISTINCT household_number FROM import_row WHERE import_id = i.id) AS r
+    JOIN household h ON h.plan_region = i.plan_region AND h.number = r.household_number
+    JOIN household_standing s ON s.plan_region = h.plan_region AND s.household_id = h.id AND s.plan_id = i.plan_id
+    WHERE s.retrofit_need AND NOT EXISTS (SELECT FROM retrofit_case c WHERE c.plan_region = s.plan_region
+        AND c.household_id = s.household_id AND c.plan_id = s.plan_id);
+    GET DIAGNOSTICS opened = ROW_COUNT;
+    DELETE FROM import_row r WHERE r.import_id = i.id;
+    UPDATE needs_import n SET state = 'done', finished_at = now(), version = version + 1,
+        outcome = (n.outcome::jsonb || jsonb_build_object('cases_opened', opened))::json
+    WHERE n.id = i.id;
+    RETURN opened;
+END $$;
+
 -- An import whose job is given up has failed.
 CREATE FUNCTION import_job_died() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -116,6 +219,7 @@ CREATE POLICY scope ON needs_import USING ((SELECT scope_role()) = 'system'
         AND high BETWEEN (SELECT scope_low()) AND (SELECT scope_high()) AND (SELECT scope_sees_region())));
 CREATE POLICY scope ON import_row USING (EXISTS (SELECT FROM needs_import i WHERE i.id = import_id));
 CREATE POLICY scope ON import_refusal USING (EXISTS (SELECT FROM needs_import i WHERE i.id = import_id));
+REVOKE EXECUTE ON FUNCTION import_figures, import_of FROM PUBLIC;
 GRANT SELECT, INSERT ON needs_import TO tantu_app;
 GRANT UPDATE (state, stop_wanted, checked, outcome, committed, error_code, error, finished_at, version)
     ON needs_import TO tantu_app;

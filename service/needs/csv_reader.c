@@ -53,7 +53,8 @@ static enum csv_step fault_quote(const struct csv_reader *csv, const struct raw_
 }
 
 /* The cell ended with `mark`: a comma or a line end. */
-static enum csv_step cell_end(struct csv_reader *csv, struct raw_row *row, struct needs_problem *problem, char mark)
+static enum csv_step cell_end(struct csv_reader *csv, struct raw_row *row, struct needs_problem *problem,
+			      char mark)
 {
 	enum raw_end end = raw_row_end_cell(row, csv->column);
 	if (end != RAW_CELL_KEPT) {
@@ -130,7 +131,8 @@ static enum csv_step step_quoted(struct csv_reader *csv, struct raw_row *row, st
 	return CSV_MORE;
 }
 
-static enum csv_step step_quote_seen(struct csv_reader *csv, struct raw_row *row, struct needs_problem *problem)
+static enum csv_step step_quote_seen(struct csv_reader *csv, struct raw_row *row,
+				     struct needs_problem *problem)
 {
 	char c = *csv->at;
 	if (c == '"') {

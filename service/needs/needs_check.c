@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 const char *const needs_code_names[NEEDS_CODES] = {
-	"accepted",	  "required_missing",	 "cert_format",	  "cert_check_digit", "category_mismatch",
-	"level_mismatch", "region_unknown",	 "region_outside_plan", "phone_invalid", "date_invalid",
-	"needs_empty",	  "duplicate_in_file",	 "duplicate_registered"
+	"accepted",       "required_missing",  "cert_format",         "cert_check_digit", "category_mismatch",
+	"level_mismatch", "region_unknown",    "region_outside_plan", "phone_invalid",    "date_invalid",
+	"needs_empty",    "duplicate_in_file", "duplicate_registered"
 };
 
 const char *const needs_code_explanations[NEEDS_CODES] = {
@@ -54,7 +54,8 @@ static bool is_digit(char c)
 
 static bool required_there(struct checking *c)
 {
-	static const enum needs_column required[] = { NEEDS_NAME, NEEDS_CERTIFICATE, NEEDS_HOUSEHOLD, NEEDS_REGION };
+	static const enum needs_column required[] = { NEEDS_NAME, NEEDS_CERTIFICATE, NEEDS_HOUSEHOLD,
+						      NEEDS_REGION };
 	for (size_t i = 0; i < sizeof required / sizeof *required; i++) {
 		c->field = required[i];
 		if (cell(c, c->field).len == 0)
@@ -139,7 +140,8 @@ static bool region_known(struct checking *c)
 	const struct needs_regions *r = c->regions;
 	if (number == 0 || r->count == 0)
 		return false;
-	const struct needs_region *found = bsearch(&number, r->items, r->count, sizeof *r->items, region_compare);
+	const struct needs_region *found =
+		bsearch(&number, r->items, r->count, sizeof *r->items, region_compare);
 	if (found)
 		c->entry->place = found->place;
 	return found != NULL;
@@ -162,8 +164,8 @@ static bool is_landline(struct slice s)
 	for (size_t area = 3; area <= 4 && area < s.len; area++) {
 		size_t at = area + (s.at[area] == '-');
 		size_t rest = s.len - at;
-		if (s.at[0] == '0' && s.at[1] != '0' && needs_text_digits(s.at, area) && rest >= LANDLINE_LEAST &&
-		    rest <= LANDLINE_MOST && needs_text_digits(s.at + at, rest))
+		if (s.at[0] == '0' && s.at[1] != '0' && needs_text_digits(s.at, area) &&
+		    rest >= LANDLINE_LEAST && rest <= LANDLINE_MOST && needs_text_digits(s.at + at, rest))
 			return true;
 	}
 	return false;
@@ -301,8 +303,8 @@ static void entry_fill(struct needs_entry *e, const struct needs_row *row)
 		e->longitude = e->latitude = 0;
 }
 
-enum needs_code needs_check(const struct needs_row *row, const struct needs_regions *regions, struct needs_seen *seen,
-			    struct needs_entry *entry, enum needs_column *field)
+enum needs_code needs_check(const struct needs_row *row, const struct needs_regions *regions,
+			    struct needs_seen *seen, struct needs_entry *entry, enum needs_column *field)
 {
 	struct checking checking = { row, regions, seen, entry, NEEDS_COLUMNS };
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {

@@ -27,24 +27,26 @@ extern const char *const needs_code_explanations[NEEDS_CODES]; /* zh-CN, for 错
 
 enum { NEEDS_LIST_MAX = 32 };
 
-/* A row taken apart. Slices point into the row, but certificate, citizen_id and registered into the entry's own
- * folded and day: do not copy an entry by value. */
+/* A row taken apart. Slices point into the row, but certificate, citizen_id and registered into the entry's
+ * own folded and day: do not copy an entry by value. */
 struct needs_entry {
-	struct slice name, sex, certificate, citizen_id, household, relation, phone, village, address, hardship,
-		remark, registered; /* registered: YYYY-MM-DD; "" when the cell is blank, which is allowed */
-	int category;      /* 1–7 */
-	int level;         /* 1–4 */
-	int32_t place;     /* the region, nine digits (see needs_regions) */
+	struct slice name, sex, certificate, citizen_id, household, relation, phone, village, address,
+		hardship, remark,
+		registered; /* registered: YYYY-MM-DD; "" when the cell is blank, which is allowed */
+	int category;       /* 1–7 */
+	int level;          /* 1–4 */
+	int32_t place;      /* the region, nine digits (see needs_regions) */
 	bool has_location;
 	double longitude, latitude;
 	struct slice traits[NEEDS_LIST_MAX], retrofit[NEEDS_LIST_MAX], devices[NEEDS_LIST_MAX];
 	int trait_count, retrofit_count, device_count; /* blanks and repeats within a cell left out */
-	char folded[24]; /* the certificate with its X in upper case */
+	char folded[24];                               /* the certificate with its X in upper case */
 	char day[12];
 };
 
 /* Codes known today and before, sorted by code; place: the region's nine-digit number, which encodes its
- * ancestors (222404000 is the county of 222404400). plan_low..plan_high: the plan's region and all below it. */
+ * ancestors (222404000 is the county of 222404400). plan_low..plan_high: the plan's region and all below it.
+ */
 struct needs_region {
 	int32_t code_number; /* 222404 or 222404400 as written: six digits are stored times 1000 */
 	int32_t place;
@@ -62,8 +64,9 @@ void needs_seen_free(struct needs_seen **seen);
 /* Memory ran out on the way: some IDs were not remembered. Ask before the answers are used. */
 bool needs_seen_failed(const struct needs_seen *seen);
 
-/* field: the column at fault (NEEDS_COLUMNS when none). *entry is filled when NEEDS_ACCEPTED is answered, else
- * its content means nothing. An accepted row is remembered in seen. NEEDS_DUPLICATE_REGISTERED is never answered. */
+/* field: the column at fault (NEEDS_COLUMNS when none). *entry is filled when NEEDS_ACCEPTED is answered,
+ * else its content means nothing. An accepted row is remembered in seen. NEEDS_DUPLICATE_REGISTERED is never
+ * answered. */
 MUST_USE enum needs_code needs_check(const struct needs_row *row, const struct needs_regions *regions,
 				     struct needs_seen *seen, struct needs_entry *entry,
 				     enum needs_column *field);

@@ -7,7 +7,8 @@
 
 enum { NEEDS_DATE_BYTES = 11 }; /* YYYY-MM-DD, terminated */
 
-/* YYYY-MM-DD or YYYY/M/D (month and day of one or two digits either way), a day of the calendar; years from 1. */
+/* YYYY-MM-DD or YYYY/M/D (month and day of one or two digits either way), a day of the calendar; years
+ * from 1. */
 bool needs_date_parse(struct slice text, char out[NEEDS_DATE_BYTES]);
 
 /* A spreadsheet's day number. 1900: 1 is 1900-01-01, and 60 is the 1900-02-29 that never was; 1904: 0 is

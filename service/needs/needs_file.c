@@ -82,7 +82,8 @@ static bool read_header(struct needs_reader *reader, struct needs_problem *probl
 	if (!needs_header_read(&reader->header, reader->raw, problem)) {
 		/* Bytes that are no UTF-8 and read as GB18030 name no column: GB18030 was a wrong guess. */
 		if (reader->format == NEEDS_CSV_GB18030 && strcmp(problem->code, "header_missing") == 0)
-			needs_problem_file(problem, "encoding_unknown", "neither UTF-8 nor a header in GB18030");
+			needs_problem_file(problem, "encoding_unknown",
+					   "neither UTF-8 nor a header in GB18030");
 		return false;
 	}
 	raw_row_set_header(reader->raw, &reader->header);
@@ -163,8 +164,8 @@ static bool row_refused(struct needs_reader *reader, const struct needs_row *row
 	for (int i = 0; i < NEEDS_COLUMNS; i++) {
 		if (!needs_text_has_control(row->cell[i]))
 			continue;
-		needs_problem_set(&reader->problem, "cell_control", row->number, slice_of(needs_column_names[i]),
-				  "holds a control character");
+		needs_problem_set(&reader->problem, "cell_control", row->number,
+				  slice_of(needs_column_names[i]), "holds a control character");
 		return true;
 	}
 	return false;
@@ -200,7 +201,8 @@ static enum needs_next refuse(struct needs_reader *reader, struct needs_problem 
 	return NEEDS_REFUSED;
 }
 
-enum needs_next needs_reader_next(struct needs_reader *reader, struct needs_row *row, struct needs_problem *problem)
+enum needs_next needs_reader_next(struct needs_reader *reader, struct needs_row *row,
+				  struct needs_problem *problem)
 {
 	if (reader->refused)
 		return refuse(reader, problem);
@@ -220,8 +222,8 @@ enum needs_next needs_reader_next(struct needs_reader *reader, struct needs_row 
 	return NEEDS_ROW;
 }
 
-bool needs_probe(const struct needs_source *source, const struct needs_limits *limits, enum needs_format *format,
-		 uint32_t *rows, struct needs_problem *problem)
+bool needs_probe(const struct needs_source *source, const struct needs_limits *limits,
+		 enum needs_format *format, uint32_t *rows, struct needs_problem *problem)
 {
 	struct needs_reader *reader = needs_reader_open(source, limits, problem);
 	struct needs_row row;

@@ -35,8 +35,8 @@ enum needs_column {
 extern const char *const needs_column_names[NEEDS_COLUMNS];
 
 struct needs_row {
-	uint32_t number;                    /* data row, 1 for the first below the header */
-	struct slice cell[NEEDS_COLUMNS];   /* UTF-8, blanks at the ends removed; valid until the next call */
+	uint32_t number;                  /* data row, 1 for the first below the header */
+	struct slice cell[NEEDS_COLUMNS]; /* UTF-8, blanks at the ends removed; valid until the next call */
 };
 
 enum needs_format { NEEDS_CSV_UTF8, NEEDS_CSV_UTF8_BOM, NEEDS_CSV_GB18030, NEEDS_XLSX };
@@ -44,17 +44,17 @@ extern const char *const needs_format_names[]; /* "csv_utf8" "csv_utf8_bom" "csv
 
 /* Why a file is refused as a whole. code is stable, detail is for people and names row and column. */
 struct needs_problem {
-	char code[32];    /* file_empty encoding_unknown header_missing column_missing column_unknown
-			     column_twice row_too_wide cell_too_long cell_control too_many_rows csv_quote
-			     xlsx_broken xlsx_too_large xlsx_formula xlsx_encrypted xls_old
-			     xlsx_sheet_missing file_unreadable */
-	char column[64];  /* the column's name or "" */
-	uint32_t row;     /* data row or 0 */
+	char code[32];   /* file_empty encoding_unknown header_missing column_missing column_unknown
+			    column_twice row_too_wide cell_too_long cell_control too_many_rows csv_quote
+			    xlsx_broken xlsx_too_large xlsx_formula xlsx_encrypted xls_old
+			    xlsx_sheet_missing file_unreadable */
+	char column[64]; /* the column's name or "" */
+	uint32_t row;    /* data row or 0 */
 	char detail[256];
 };
 
-/* Where the bytes come from. read answers bytes (may be fewer than asked), 0 at the end, -1 on failure; rewind
- * starts again. */
+/* Where the bytes come from. read answers bytes (may be fewer than asked), 0 at the end, -1 on failure;
+ * rewind starts again. */
 struct needs_source {
 	void *context;
 	long (*read)(void *context, void *into, size_t room);
@@ -62,13 +62,13 @@ struct needs_source {
 };
 
 struct needs_limits {
-	uint32_t rows;           /* 200,000 */
-	size_t cell_bytes;       /* 4,096 */
-	size_t columns;          /* 64 */
-	size_t xlsx_bytes;       /* the zip itself, held in memory: 64 MiB */
-	size_t xlsx_sheet_bytes; /* inflated sheet: 1 GiB, streamed; and never over 200 × the packed size (bomb;
-				    parts under 1 MiB may) */
-	size_t xlsx_string_bytes;/* inflated shared strings, held in memory: 64 MiB */
+	uint32_t rows;            /* 200,000 */
+	size_t cell_bytes;        /* 4,096 */
+	size_t columns;           /* 64 */
+	size_t xlsx_bytes;        /* the zip itself, held in memory: 64 MiB */
+	size_t xlsx_sheet_bytes;  /* inflated sheet: 1 GiB, streamed; and never over 200 × the packed size
+				     (bomb;  parts under 1 MiB may) */
+	size_t xlsx_string_bytes; /* inflated shared strings, held in memory: 64 MiB */
 };
 struct needs_limits needs_limits_default(void);
 

@@ -6,17 +6,17 @@
 #include "service/needs/needs_text.h"
 #include "service/needs/raw_row.h"
 
-const char *const needs_column_names[NEEDS_COLUMNS] = {
-	"序号",	    "姓名",	  "性别",     "残疾人证号", "残疾类别", "残疾等级", "户编号",
-	"与户主关系", "联系电话", "区划代码", "村(社区)",   "详细地址", "经度",	    "纬度",
-	"经济状况", "家庭特征",	  "改造需求", "辅具需求",   "登记日期", "备注"
-};
+const char *const needs_column_names[NEEDS_COLUMNS] = { "序号",     "姓名",     "性别",     "残疾人证号",
+							"残疾类别", "残疾等级", "户编号",   "与户主关系",
+							"联系电话", "区划代码", "村(社区)", "详细地址",
+							"经度",     "纬度",     "经济状况", "家庭特征",
+							"改造需求", "辅具需求", "登记日期", "备注" };
 const char *const needs_error_column_names[NEEDS_ERROR_COLUMNS] = { "错误代码", "错误说明" };
 
 static const char *meaning_name(int meaning)
 {
-	return meaning < NEEDS_COLUMNS ? needs_column_names[meaning] :
-					 needs_error_column_names[meaning - NEEDS_COLUMNS];
+	return meaning < NEEDS_COLUMNS ? needs_column_names[meaning]
+				       : needs_error_column_names[meaning - NEEDS_COLUMNS];
 }
 
 /* -1 when no column is called so. */
@@ -36,10 +36,12 @@ static bool any_heading_known(const struct raw_row *row)
 	return false;
 }
 
-static bool heading_refused(struct needs_problem *problem, const char *code, struct slice heading, size_t column)
+static bool heading_refused(struct needs_problem *problem, const char *code, struct slice heading,
+			    size_t column)
 {
 	needs_problem_set(problem, code, 0, heading, "%s (column %zu of the file)",
-			  strcmp(code, "column_twice") == 0 ? "given twice" : "not a column of the needs database",
+			  strcmp(code, "column_twice") == 0 ? "given twice"
+							    : "not a column of the needs database",
 			  column + 1);
 	return false;
 }
@@ -65,7 +67,8 @@ bool needs_header_read(struct needs_header *header, const struct raw_row *row, s
 	bool seen[NEEDS_HEADER_MAX] = { false };
 	header->count = 0;
 	if (!any_heading_known(row)) {
-		needs_problem_file(problem, "header_missing", "the first row names no column of the needs database");
+		needs_problem_file(problem, "header_missing",
+				   "the first row names no column of the needs database");
 		return false;
 	}
 	if (!headings_take(header, row, seen, problem))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each column of a file means. Order is free; 错误代码 and 错误说明 may be there (a refused-rows file that
- * comes back) and are not read; anything else is refused. */
+ * What each column of a file means. Order is free; 错误代码 and 错误说明 may be there (a refused-rows file
+ * that comes back) and are not read; anything else is refused. */
 #ifndef SERVICE_NEEDS_NEEDS_HEADER_H
 #define SERVICE_NEEDS_NEEDS_HEADER_H
 
@@ -10,8 +10,8 @@ enum { NEEDS_ERROR_COLUMNS = 2, NEEDS_HEADER_MAX = NEEDS_COLUMNS + NEEDS_ERROR_C
 extern const char *const needs_error_column_names[NEEDS_ERROR_COLUMNS]; /* 错误代码 错误说明 */
 
 struct needs_header {
-	size_t count;                   /* columns up to the last heading */
-	int meaning[NEEDS_HEADER_MAX];  /* enum needs_column, or NEEDS_COLUMNS and more: not read */
+	size_t count;                  /* columns up to the last heading */
+	int meaning[NEEDS_HEADER_MAX]; /* enum needs_column, or NEEDS_COLUMNS and more: not read */
 };
 
 struct raw_row;

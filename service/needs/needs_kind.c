@@ -49,9 +49,11 @@ bool needs_kind_find(const struct needs_source *source, bool *is_xlsx, struct ne
 		return refuse(problem, "file_empty", "the file is empty");
 	if (begins_with(begin, SLICE("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"))) {
 		if (ole_is_encrypted(source))
-			return refuse(problem, "xlsx_encrypted", "protected by a password; save it without one");
+			return refuse(problem, "xlsx_encrypted",
+				      "protected by a password; save it without one");
 		return refuse(problem, "xls_old", "a workbook of before 2007 (.xls); save it as .xlsx");
 	}
 	*is_xlsx = begins_with(begin, SLICE("PK\x03\x04")) || begins_with(begin, SLICE("PK\x05\x06"));
-	return source->rewind(source->context) || refuse(problem, "file_unreadable", "the file cannot be read again");
+	return source->rewind(source->context) ||
+	       refuse(problem, "file_unreadable", "the file cannot be read again");
 }

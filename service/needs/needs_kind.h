@@ -6,6 +6,7 @@
 #include "service/needs/needs_file.h"
 
 /* The source is rewound. False with *problem filled: an empty file, an old .xls, an encrypted .xlsx. */
-MUST_USE bool needs_kind_find(const struct needs_source *source, bool *is_xlsx, struct needs_problem *problem);
+MUST_USE bool needs_kind_find(const struct needs_source *source, bool *is_xlsx,
+			      struct needs_problem *problem);
 
 #endif

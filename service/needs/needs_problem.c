@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Fills a struct needs_problem.
- * Invariant: its texts are terminated, well-formed UTF-8 without control characters, whatever the file holds. */
+ * Invariant: its texts are terminated, well-formed UTF-8 without control characters, whatever the file holds.
+ */
 #include "service/needs/needs_problem.h"
 #include "service/needs/needs_text.h"
 #include <stdarg.h>

@@ -16,7 +16,8 @@ static size_t blank_at_front(struct slice text)
 	if (is_ascii_blank(text.at[0]))
 		return 1;
 	for (size_t i = 0; i < sizeof wide_blanks / sizeof *wide_blanks; i++)
-		if (text.len >= wide_blanks[i].len && memcmp(text.at, wide_blanks[i].at, wide_blanks[i].len) == 0)
+		if (text.len >= wide_blanks[i].len &&
+		    memcmp(text.at, wide_blanks[i].at, wide_blanks[i].len) == 0)
 			return wide_blanks[i].len;
 	return 0;
 }

@@ -16,8 +16,8 @@ struct raw_row {
 	uint32_t ordinal, header_ordinal;
 	const struct needs_header *header;
 	size_t columns, cell_bytes;
-	size_t count;        /* cells kept, up to the last */
-	size_t start, used;  /* the cell being filled, in text */
+	size_t count;       /* cells kept, up to the last */
+	size_t start, used; /* the cell being filled, in text */
 	char *text;
 	struct raw_cell cell[];
 };
@@ -126,11 +126,13 @@ void raw_row_refuse(const struct raw_row *row, struct needs_problem *problem, co
 	if (*name)
 		needs_problem_set(problem, code, raw_row_number(row), slice_of(name), "%s", text);
 	else
-		needs_problem_set(problem, code, raw_row_number(row), (struct slice){ 0 }, "cell %zu of %s: %s",
-				  column + 1, row->header ? "the row" : "the header", text);
+		needs_problem_set(problem, code, raw_row_number(row), (struct slice){ 0 },
+				  "cell %zu of %s: %s", column + 1, row->header ? "the row" : "the header",
+				  text);
 }
 
-void raw_row_refuse_end(const struct raw_row *row, struct needs_problem *problem, enum raw_end end, size_t column)
+void raw_row_refuse_end(const struct raw_row *row, struct needs_problem *problem, enum raw_end end,
+			size_t column)
 {
 	if (end == RAW_CELL_TWICE)
 		raw_row_refuse(row, problem, "xlsx_broken", column, "the cell is there twice");

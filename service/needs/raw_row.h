@@ -36,7 +36,8 @@ void raw_row_set_header(struct raw_row *row, const struct needs_header *header);
 uint32_t raw_row_number(const struct raw_row *row);
 void raw_row_refuse(const struct raw_row *row, struct needs_problem *problem, const char *code, size_t column,
 		    const char *text);
-void raw_row_refuse_end(const struct raw_row *row, struct needs_problem *problem, enum raw_end end, size_t column);
+void raw_row_refuse_end(const struct raw_row *row, struct needs_problem *problem, enum raw_end end,
+			size_t column);
 void raw_row_refuse_long(const struct raw_row *row, struct needs_problem *problem, size_t column);
 
 #endif

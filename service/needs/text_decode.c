@@ -14,9 +14,9 @@ enum { PIECE = 65536, MARK = 3, OUT = 2 * PIECE };
 struct text_decoder {
 	const struct needs_source *source;
 	enum needs_format format;
-	iconv_t iconv;   /* (iconv_t)-1 for UTF-8 */
+	iconv_t iconv; /* (iconv_t)-1 for UTF-8 */
 	bool begun, ended;
-	size_t carried;  /* bytes of a character that the last piece cut, at the front of in */
+	size_t carried; /* bytes of a character that the last piece cut, at the front of in */
 	char in[PIECE];
 	char out[OUT];
 };
@@ -65,7 +65,8 @@ static bool detect_piece(struct text_decoder *d, bool *is_utf8, struct needs_pro
 		if (have >= MARK && memcmp(d->in, "\xEF\xBB\xBF", MARK) == 0)
 			d->format = NEEDS_CSV_UTF8_BOM;
 		if (memchr(d->in, '\0', have))
-			return refuse(problem, "encoding_unknown", "neither UTF-8 nor GB18030: it holds NUL bytes");
+			return refuse(problem, "encoding_unknown",
+				      "neither UTF-8 nor GB18030: it holds NUL bytes");
 	}
 	size_t whole = d->ended ? have : needs_text_cut(d->in, have);
 	*is_utf8 = slice_is_utf8((struct slice){ d->in, whole });
@@ -86,7 +87,8 @@ static bool detect(struct text_decoder *d, struct needs_problem *problem)
 		d->format = NEEDS_CSV_GB18030;
 	d->begun = d->ended = false;
 	d->carried = 0;
-	return d->source->rewind(d->source->context) || refuse(problem, "file_unreadable", "cannot read it again");
+	return d->source->rewind(d->source->context) ||
+	       refuse(problem, "file_unreadable", "cannot read it again");
 }
 
 static bool begin(struct text_decoder *d, struct needs_problem *problem)
@@ -96,7 +98,8 @@ static bool begin(struct text_decoder *d, struct needs_problem *problem)
 	if (d->format != NEEDS_CSV_GB18030)
 		return true;
 	d->iconv = iconv_open("UTF-8", "GB18030");
-	return d->iconv != (iconv_t)-1 || refuse(problem, "file_unreadable", "GB18030 is not to be had here (iconv)");
+	return d->iconv != (iconv_t)-1 ||
+	       refuse(problem, "file_unreadable", "GB18030 is not to be had here (iconv)");
 }
 
 struct text_decoder *text_decoder_open(const struct needs_source *source, struct needs_problem *problem)

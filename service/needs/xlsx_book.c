@@ -11,8 +11,8 @@ enum { PART_CAP = 16 * 1024 * 1024, ID_BYTES = 128 };
 
 /* One relationships part, read for the few that matter. */
 struct relations {
-	const char *base;        /* the part whose relationships these are */
-	const char *sheet_id;    /* of the sheet that is wanted, or NULL */
+	const char *base;     /* the part whose relationships these are */
+	const char *sheet_id; /* of the sheet that is wanted, or NULL */
 	char book[XLSX_PATH_BYTES];
 	struct xlsx_book *found; /* may be NULL */
 	bool sheet_is_worksheet;
@@ -100,7 +100,8 @@ static void relation_start(void *context, const char *name, const char *const *a
 		relation_keep(r, target, r->found->styles);
 }
 
-static bool relations_read(struct xlsx_zip *zip, const char *part, struct relations *r, struct needs_problem *problem)
+static bool relations_read(struct xlsx_zip *zip, const char *part, struct relations *r,
+			   struct needs_problem *problem)
 {
 	static const struct xlsx_handler handler = { .start = relation_start };
 	return xlsx_xml_read(zip, part, PART_CAP, &handler, r, problem);
@@ -148,7 +149,8 @@ bool xlsx_book_read(struct xlsx_zip *zip, struct xlsx_book *book, struct needs_p
 	char path[XLSX_PATH_BYTES], relations[XLSX_PATH_BYTES + 16];
 	*book = (struct xlsx_book){ 0 };
 	struct workbook workbook = { .book = book };
-	if (!book_path(zip, path, problem) || !xlsx_xml_read(zip, path, PART_CAP, &handler, &workbook, problem))
+	if (!book_path(zip, path, problem) ||
+	    !xlsx_xml_read(zip, path, PART_CAP, &handler, &workbook, problem))
 		return false;
 	struct relations r = { .base = path, .sheet_id = workbook.sheet_id, .found = book };
 	if (workbook.has_sheet && relations_path(path, relations, sizeof relations) &&

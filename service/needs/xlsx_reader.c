@@ -14,7 +14,8 @@ struct xlsx_reader {
 	struct xlsx_sheet *sheet;
 };
 
-static bool open_parts(struct xlsx_reader *xlsx, const struct needs_limits *limits, struct needs_problem *problem)
+static bool open_parts(struct xlsx_reader *xlsx, const struct needs_limits *limits,
+		       struct needs_problem *problem)
 {
 	struct xlsx_book book;
 	if (!xlsx_book_read(xlsx->zip, &book, problem))

@@ -16,10 +16,10 @@ enum cell_type { CELL_NUMBER, CELL_SHARED, CELL_TEXT, CELL_BOOLEAN, CELL_ERROR, 
 struct xlsx_sheet {
 	struct xlsx_xml *xml;
 	struct xlsx_context context;
-	struct raw_row *row;           /* being filled */
-	struct needs_problem held;     /* what a handler found wrong */
-	uint32_t ordinal;              /* of the row at hand or the last one */
-	size_t column, next_column;    /* of the cell at hand; where one without a reference goes */
+	struct raw_row *row;        /* being filled */
+	struct needs_problem held;  /* what a handler found wrong */
+	uint32_t ordinal;           /* of the row at hand or the last one */
+	size_t column, next_column; /* of the cell at hand; where one without a reference goes */
 	enum cell_type type;
 	size_t style;
 	bool in_data, in_row, in_cell, in_text, row_ended;
@@ -37,7 +37,8 @@ static void refuse_cell(struct xlsx_sheet *sheet, const char *code, const char *
 
 static void refuse_row(struct xlsx_sheet *sheet, const char *text)
 {
-	needs_problem_file(&sheet->held, "xlsx_broken", "after row %u of the sheet: %s", sheet->ordinal, text);
+	needs_problem_file(&sheet->held, "xlsx_broken", "after row %u of the sheet: %s", sheet->ordinal,
+			   text);
 	xlsx_xml_refused(sheet->xml);
 }
 
@@ -68,8 +69,8 @@ static enum cell_type type_of(const char *type)
 	static const struct {
 		const char *name;
 		enum cell_type type;
-	} types[] = { { "s", CELL_SHARED },	 { "inlineStr", CELL_TEXT }, { "str", CELL_TEXT },
-		      { "b", CELL_BOOLEAN },	 { "e", CELL_ERROR },	     { "d", CELL_ISO_DATE } };
+	} types[] = { { "s", CELL_SHARED },  { "inlineStr", CELL_TEXT }, { "str", CELL_TEXT },
+		      { "b", CELL_BOOLEAN }, { "e", CELL_ERROR },        { "d", CELL_ISO_DATE } };
 	for (size_t i = 0; type && i < sizeof types / sizeof *types; i++)
 		if (strcmp(type, types[i].name) == 0)
 			return types[i].type;
@@ -102,8 +103,8 @@ static void on_start(void *context, const char *name, const char *const *attribu
 		else if (strcmp(name, "rPh") == 0)
 			sheet->phonetic++;
 		else
-			sheet->in_text = sheet->phonetic == 0 &&
-					 (strcmp(name, "v") == 0 || strcmp(name, "t") == 0);
+			sheet->in_text =
+				sheet->phonetic == 0 && (strcmp(name, "v") == 0 || strcmp(name, "t") == 0);
 	} else if (sheet->in_row) {
 		if (strcmp(name, "c") == 0)
 			cell_start(sheet, attributes);

@@ -113,7 +113,8 @@ static bool run(struct xlsx_zip *zip, const char *part, const struct needs_limit
 		struct strings_reading *reading)
 {
 	static const struct xlsx_handler handler = { .start = on_start, .end = on_end, .text = on_text };
-	reading->xml = xlsx_xml_open(zip, part, limits->xlsx_sheet_bytes, &handler, reading, reading->problem);
+	reading->xml =
+		xlsx_xml_open(zip, part, limits->xlsx_sheet_bytes, &handler, reading, reading->problem);
 	if (!reading->xml)
 		return false;
 	enum needs_next next = xlsx_xml_run(reading->xml);
@@ -121,8 +122,8 @@ static bool run(struct xlsx_zip *zip, const char *part, const struct needs_limit
 	return next == NEEDS_END;
 }
 
-struct xlsx_strings *xlsx_strings_read(struct xlsx_zip *zip, const char *part, const struct needs_limits *limits,
-				       struct needs_problem *problem)
+struct xlsx_strings *xlsx_strings_read(struct xlsx_zip *zip, const char *part,
+				       const struct needs_limits *limits, struct needs_problem *problem)
 {
 	struct xlsx_strings *strings = calloc(1, sizeof *strings);
 	if (!strings) {

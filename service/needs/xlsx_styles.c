@@ -43,11 +43,12 @@ bool xlsx_format_is_date(const char *format)
 	return false;
 }
 
-/* The formats every spreadsheet knows by number (ECMA-376 part 1, 18.8.30), those of zh-CN and ko included. */
+/* The formats every spreadsheet knows by number (ECMA-376 part 1, 18.8.30), those of zh-CN and ko included.
+ */
 static bool builtin_is_date(unsigned long id)
 {
-	return (id >= 14 && id <= 17) || id == 22 || (id >= 27 && id <= 31) || id == 36 || (id >= 50 && id <= 54) ||
-	       id == 57 || id == 58;
+	return (id >= 14 && id <= 17) || id == 22 || (id >= 27 && id <= 31) || id == 36 ||
+	       (id >= 50 && id <= 54) || id == 57 || id == 58;
 }
 
 static bool format_is_date(const struct xlsx_styles *styles, unsigned long id)

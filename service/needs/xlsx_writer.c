@@ -21,7 +21,7 @@ struct xlsx_writer {
 	lxw_worksheet *sheet;
 	char *path, *folder; /* folder points into folder_copy */
 	char *folder_copy;
-	char *text;          /* one cell, escaped and terminated */
+	char *text; /* one cell, escaped and terminated */
 	size_t room;
 	uint32_t rows;
 	bool failed;

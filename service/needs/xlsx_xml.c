@@ -45,8 +45,8 @@ static void XMLCALL on_text(void *user, const XML_Char *bytes, int len)
 		xml->handler->text(xml->context, bytes, (size_t)len);
 }
 
-static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char *system, const XML_Char *public,
-			       int internal)
+static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char *system,
+			       const XML_Char *public, int internal)
 {
 	struct xlsx_xml *xml = user;
 	(void)name, (void)system, (void)public, (void)internal;
@@ -55,7 +55,8 @@ static void XMLCALL on_doctype(void *user, const XML_Char *name, const XML_Char 
 }
 
 struct xlsx_xml *xlsx_xml_open(struct xlsx_zip *zip, const char *part, size_t cap,
-			       const struct xlsx_handler *handler, void *context, struct needs_problem *problem)
+			       const struct xlsx_handler *handler, void *context,
+			       struct needs_problem *problem)
 {
 	if (!xlsx_zip_part_open(zip, part, cap, problem))
 		return NULL;
@@ -67,8 +68,9 @@ struct xlsx_xml *xlsx_xml_open(struct xlsx_zip *zip, const char *part, size_t ca
 		free(xml);
 		return NULL;
 	}
-	*xml = (struct xlsx_xml){ .parser = parser, .zip = zip, .handler = handler, .context = context,
-				  .problem = problem };
+	*xml = (struct xlsx_xml){
+		.parser = parser, .zip = zip, .handler = handler, .context = context, .problem = problem
+	};
 	XML_SetUserData(parser, xml);
 	XML_SetElementHandler(parser, on_start, on_end);
 	XML_SetCharacterDataHandler(parser, on_text);
@@ -123,7 +125,8 @@ static enum needs_next failed(struct xlsx_xml *xml)
 	if (!xml->refused && code == XML_ERROR_NO_MEMORY)
 		needs_problem_file(xml->problem, "file_unreadable", "not enough memory");
 	else if (!xml->refused)
-		needs_problem_file(xml->problem, "xlsx_broken", "not well-formed XML: %s", XML_ErrorString(code));
+		needs_problem_file(xml->problem, "xlsx_broken", "not well-formed XML: %s",
+				   XML_ErrorString(code));
 	xml->refused = true;
 	return NEEDS_REFUSED;
 }

@@ -18,7 +18,8 @@ struct xlsx_handler {
 
 /* zip, handler, context and problem outlive it. NULL with *problem filled. */
 struct xlsx_xml *xlsx_xml_open(struct xlsx_zip *zip, const char *part, size_t cap,
-			       const struct xlsx_handler *handler, void *context, struct needs_problem *problem);
+			       const struct xlsx_handler *handler, void *context,
+			       struct needs_problem *problem);
 void xlsx_xml_close(struct xlsx_xml **xml);
 
 /* Parses on. NEEDS_ROW: a handler paused it; NEEDS_END: the part is read and whole; NEEDS_REFUSED. */
@@ -31,8 +32,8 @@ void xlsx_xml_refused(struct xlsx_xml *xml);
 bool xlsx_xml_is_refused(const struct xlsx_xml *xml);
 
 /* Opens, runs to the end, closes. */
-MUST_USE bool xlsx_xml_read(struct xlsx_zip *zip, const char *part, size_t cap, const struct xlsx_handler *handler,
-			    void *context, struct needs_problem *problem);
+MUST_USE bool xlsx_xml_read(struct xlsx_zip *zip, const char *part, size_t cap,
+			    const struct xlsx_handler *handler, void *context, struct needs_problem *problem);
 
 /* NULL when there is none. */
 const char *xlsx_attribute(const char *const *attributes, const char *name);

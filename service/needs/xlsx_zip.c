@@ -54,7 +54,9 @@ static long memory_seek(voidpf opaque, voidpf stream, ZPOS64_T offset, int origi
 {
 	struct xlsx_zip *zip = opaque;
 	(void)stream;
-	size_t from = origin == ZLIB_FILEFUNC_SEEK_SET ? 0 : origin == ZLIB_FILEFUNC_SEEK_CUR ? zip->at : zip->len;
+	size_t from = origin == ZLIB_FILEFUNC_SEEK_SET   ? 0
+		      : origin == ZLIB_FILEFUNC_SEEK_CUR ? zip->at
+							 : zip->len;
 	if (offset > zip->len - from)
 		return -1;
 	zip->at = from + (size_t)offset;
@@ -96,7 +98,8 @@ static bool grow(struct xlsx_zip *zip, size_t *room, size_t limit)
 	return true;
 }
 
-static bool load(struct xlsx_zip *zip, const struct needs_source *source, size_t limit, struct needs_problem *problem)
+static bool load(struct xlsx_zip *zip, const struct needs_source *source, size_t limit,
+		 struct needs_problem *problem)
 {
 	size_t room = 0;
 	do {
@@ -164,6 +167,12 @@ static bool part_allowed(const struct xlsx_zip *zip, const unz_file_info64 *info
 	return true;
 }
 
+/* minizip's own word for it, and zlib's. */
+static bool out_of_memory(int status)
+{
+	return status == UNZ_INTERNALERROR || status == Z_MEM_ERROR;
+}
+
 bool xlsx_zip_part_open(struct xlsx_zip *zip, const char *part, size_t cap, struct needs_problem *problem)
 {
 	unz_file_info64 info;
@@ -175,7 +184,10 @@ bool xlsx_zip_part_open(struct xlsx_zip *zip, const char *part, size_t cap, stru
 	}
 	if (!part_allowed(zip, &info, cap, problem))
 		return false;
-	if (unzOpenCurrentFile(zip->zip) != UNZ_OK) {
+	int status = unzOpenCurrentFile(zip->zip);
+	if (out_of_memory(status))
+		return refuse(problem, "file_unreadable", "not enough memory");
+	if (status != UNZ_OK) {
 		needs_problem_file(problem, "xlsx_broken", "the part %s cannot be opened", part);
 		return false;
 	}
@@ -196,7 +208,10 @@ long xlsx_zip_part_read(struct xlsx_zip *zip, void *into, size_t room, struct ne
 	zip->part_open = false;
 	if (unzCloseCurrentFile(zip->zip) == UNZ_OK && got == 0 && zip->part_read == zip->part_size)
 		return 0;
-	refuse(problem, "xlsx_broken", "the zip is damaged (length or check sum)");
+	if (out_of_memory(got))
+		refuse(problem, "file_unreadable", "not enough memory");
+	else
+		refuse(problem, "xlsx_broken", "the zip is damaged (length or check sum)");
 	return -1;
 }
 

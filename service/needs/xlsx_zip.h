@@ -16,7 +16,8 @@ void xlsx_zip_close(struct xlsx_zip **zip);
 bool xlsx_zip_has(struct xlsx_zip *zip, const char *part);
 
 /* cap: inflated bytes at most; never over 200 × the packed size either. */
-MUST_USE bool xlsx_zip_part_open(struct xlsx_zip *zip, const char *part, size_t cap, struct needs_problem *problem);
+MUST_USE bool xlsx_zip_part_open(struct xlsx_zip *zip, const char *part, size_t cap,
+				 struct needs_problem *problem);
 /* Bytes; 0 at the end, when length and CRC were right; -1 with *problem filled. */
 long xlsx_zip_part_read(struct xlsx_zip *zip, void *into, size_t room, struct needs_problem *problem);
 /* Safe when none is open. */

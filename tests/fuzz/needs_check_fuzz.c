@@ -7,10 +7,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct needs_region region_items[] = { { 222404000, 222404000 },
-						    { 630122000, 630106000 },
-						    { 640324000, 640324000 },
-						    { 640324201, 640324201 } };
+static const struct needs_region region_items[] = {
+	{ 222404000, 222404000 }, { 630122000, 630106000 }, { 640324000, 640324000 }, { 640324201, 640324201 }
+};
 static const struct needs_regions regions = { region_items, 4, 630000000, 640324999 };
 
 static struct needs_row row_of(const uint8_t *data, size_t size)

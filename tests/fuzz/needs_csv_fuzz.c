@@ -13,8 +13,12 @@ struct outcome {
 	char code[32];
 };
 
-static const struct needs_limits limits = { .rows = 500, .cell_bytes = 200, .columns = 30, .xlsx_bytes = 1 << 20,
-					    .xlsx_sheet_bytes = 1 << 22, .xlsx_string_bytes = 1 << 20 };
+static const struct needs_limits limits = { .rows = 500,
+					    .cell_bytes = 200,
+					    .columns = 30,
+					    .xlsx_bytes = 1 << 20,
+					    .xlsx_sheet_bytes = 1 << 22,
+					    .xlsx_string_bytes = 1 << 20 };
 
 static void row_check(struct outcome *outcome, const struct needs_row *row)
 {
@@ -22,8 +26,10 @@ static void row_check(struct outcome *outcome, const struct needs_row *row)
 	outcome->rows = row->number;
 	for (int i = 0; i < NEEDS_COLUMNS; i++) {
 		struct slice cell = row->cell[i];
-		INVARIANT(cell.len <= limits.cell_bytes && slice_is_utf8(cell) && !memchr(cell.at, '\0', cell.len));
-		outcome->sum = (uint32_t)crc32(outcome->sum, (const Bytef *)cell.at, (uInt)cell.len) + (uint32_t)i;
+		INVARIANT(cell.len <= limits.cell_bytes && slice_is_utf8(cell) &&
+			  !memchr(cell.at, '\0', cell.len));
+		outcome->sum =
+			(uint32_t)crc32(outcome->sum, (const Bytef *)cell.at, (uInt)cell.len) + (uint32_t)i;
 	}
 }
 

@@ -6,8 +6,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct needs_limits limits = { .rows = 500, .cell_bytes = 200, .columns = 30, .xlsx_bytes = 1 << 20,
-					    .xlsx_sheet_bytes = 1 << 22, .xlsx_string_bytes = 1 << 16 };
+static const struct needs_limits limits = { .rows = 500,
+					    .cell_bytes = 200,
+					    .columns = 30,
+					    .xlsx_bytes = 1 << 20,
+					    .xlsx_sheet_bytes = 1 << 22,
+					    .xlsx_string_bytes = 1 << 16 };
 
 static void read_all(struct slice bytes)
 {
@@ -41,12 +45,12 @@ static char *plain_sheet(const char *rows)
 
 static void read_book_with(int part, const char *text)
 {
-	char *sheet = plain_sheet(part == 6 ? text :
-					      "<row><c t=\"s\"><v>0</v></c><c s=\"1\"><v>45011</v></c></row>");
+	char *sheet = plain_sheet(
+		part == 6 ? text : "<row><c t=\"s\"><v>0</v></c><c s=\"1\"><v>45011</v></c></row>");
 	struct help_book book = help_book_of(sheet);
 	struct help_zip zip = { 0 };
-	const char **parts[] = { &book.relations, &book.book, &book.book_relations, &book.sheet, &book.strings,
-				 &book.styles };
+	const char **parts[] = { &book.relations, &book.book,    &book.book_relations,
+				 &book.sheet,     &book.strings, &book.styles };
 	if (part < 6)
 		*parts[part] = text;
 	read_all(help_book_zip(&zip, &book));

@@ -185,7 +185,7 @@ static inline void fixture_on_stopped(void *context)
 	((struct fixture *)context)->stopped = true;
 }
 
-static inline void fixture_start(struct fixture *f, const struct http_limits *limits)
+static inline void fixture_start_on(struct fixture *f, const struct http_limits *limits, const char *address)
 {
 	struct http_application app = { f, fixture_on_headers, fixture_on_request, fixture_on_finished,
 					fixture_write_refusal };
@@ -195,9 +195,14 @@ static inline void fixture_start(struct fixture *f, const struct http_limits *li
 	f->big = calloc(1, BIG);
 	f->metrics = metrics_new();
 	uv_loop_init(&f->loop);
-	f->server = http_server_start(&f->loop, "127.0.0.1:0", false, &f->limits, &app, f->metrics, why,
-				      sizeof(why));
+	f->server =
+		http_server_start(&f->loop, address, false, &f->limits, &app, f->metrics, why, sizeof(why));
 	assert_non_null(f->server);
+}
+
+static inline void fixture_start(struct fixture *f, const struct http_limits *limits)
+{
+	fixture_start_on(f, limits, "127.0.0.1:0");
 }
 
 /* Also checks that nothing is left behind: every exchange the application saw was finished. */

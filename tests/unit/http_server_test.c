@@ -383,6 +383,23 @@ static void says_why_it_cannot_listen(void **state)
 	fixture_stop(&f);
 }
 
+static void names_an_ipv4_client_of_both_stacks(void **state)
+{
+	struct fixture f;
+	int probe = socket(AF_INET6, SOCK_STREAM, 0);
+	(void)state;
+	if (probe < 0)
+		skip();
+	close(probe);
+	fixture_start_on(&f, NULL, "[::]:0");
+	struct client c = client_open(&f);
+	client_send(&f, &c, GET("/late"));
+	UNTIL(&f, f.kept_count == 1);
+	assert_true(slice_is(http_peer(f.kept[0].x), "127.0.0.1"));
+	client_close(&c);
+	fixture_stop(&f);
+}
+
 static void counts(void **state)
 {
 	struct fixture f;
@@ -426,6 +443,7 @@ int main(void)
 		cmocka_unit_test(turns_away_one_too_many),
 		cmocka_unit_test(survives_running_out_of_descriptors),
 		cmocka_unit_test(says_why_it_cannot_listen),
+		cmocka_unit_test(names_an_ipv4_client_of_both_stacks),
 		cmocka_unit_test(counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

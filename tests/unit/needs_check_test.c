@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The row rules: every code, their order, and what an accepted row is taken apart into. All people invented. */
+ * The row rules: every code, their order, and what an accepted row is taken apart into. All people invented.
+ */
 #include "service/needs/needs_check.h"
 #include "service/needs/needs_date.h"
 #include "unit.h"
@@ -9,10 +10,9 @@
 #define ID "990101199003070015"
 #define CERT ID "41"
 
-static const struct needs_region region_items[] = { { 222404000, 222404000 },
-						    { 630122000, 630106000 },
-						    { 640324000, 640324000 },
-						    { 640324201, 640324201 } };
+static const struct needs_region region_items[] = {
+	{ 222404000, 222404000 }, { 630122000, 630106000 }, { 640324000, 640324000 }, { 640324201, 640324201 }
+};
 static const struct needs_regions regions = { region_items, 4, 640324000, 640324999 };
 
 struct fixture {
@@ -119,7 +119,8 @@ static void good_row_is_accepted(void **state)
 
 static void required_missing(void **state)
 {
-	static const enum needs_column required[] = { NEEDS_NAME, NEEDS_CERTIFICATE, NEEDS_HOUSEHOLD, NEEDS_REGION };
+	static const enum needs_column required[] = { NEEDS_NAME, NEEDS_CERTIFICATE, NEEDS_HOUSEHOLD,
+						      NEEDS_REGION };
 	static const enum needs_column optional[] = { NEEDS_SEQUENCE, NEEDS_SEX, NEEDS_PHONE, NEEDS_ADDRESS };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < 4; i++)
@@ -138,10 +139,26 @@ static void blank_row_misses_its_name(void **state)
 
 static void cert_format(void **state)
 {
-	static const char *const bad[] = { ID,		   "无证",	  ID "4",      ID "411",	 ID "41B",   ID "41B12",
-					   ID "41C1",	   ID "41b1",	  ID "41BX",   ID "81",		 ID "01",    ID "40",
-					   ID "45",	   "99O101199003070012" "41", "X90101199003070012" "41",
-					   "99010119900307001A41",	  "99010119900307001x",	 "９９0101199003070012" };
+	static const char *const bad[] = { ID,
+					   "无证",
+					   ID "4",
+					   ID "411",
+					   ID "41B",
+					   ID "41B12",
+					   ID "41C1",
+					   ID "41b1",
+					   ID "41BX",
+					   ID "81",
+					   ID "01",
+					   ID "40",
+					   ID "45",
+					   "99O101199003070012"
+					   "41",
+					   "X90101199003070012"
+					   "41",
+					   "99010119900307001A41",
+					   "99010119900307001x",
+					   "９９0101199003070012" };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		refuses_with(f, NEEDS_CERTIFICATE, bad[i], NEEDS_CERT_FORMAT);
@@ -224,7 +241,8 @@ static void level_mismatch(void **state)
 
 static void region_unknown(void **state)
 {
-	static const char *const bad[] = { "999999999", "640399", "64032", "6403242011", "640324201001", "同心县", "0", "000000" };
+	static const char *const bad[] = { "999999999",    "640399", "64032", "6403242011",
+					   "640324201001", "同心县", "0",     "000000" };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		refuses_with(f, NEEDS_REGION, bad[i], NEEDS_REGION_UNKNOWN);
@@ -257,11 +275,18 @@ static void old_region_code_resolves(void **state)
 
 static void phone_invalid(void **state)
 {
-	static const char *const bad[] = { "12345",	 "99999999999", "1380013800a", "138001380001", "12800138000",
-					   "0953",	 "0953-12345",	"0053-2234567", "09531-2234567", "0953-1234567890",
-					   "0953--2234567", "2234567" };
-	static const char *const good[] = { "",		   "13800138000", "19912345678", "0953-1234567", "010-62345678",
-					    "01062345678", "09532234567", "0431-82345678" };
+	static const char *const bad[] = { "12345",           "99999999999",   "1380013800a",
+					   "138001380001",    "12800138000",   "0953",
+					   "0953-12345",      "0053-2234567",  "09531-2234567",
+					   "0953-1234567890", "0953--2234567", "2234567" };
+	static const char *const good[] = { "",
+					    "13800138000",
+					    "19912345678",
+					    "0953-1234567",
+					    "010-62345678",
+					    "01062345678",
+					    "09532234567",
+					    "0431-82345678" };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		refuses_with(f, NEEDS_PHONE, bad[i], NEEDS_PHONE_INVALID);
@@ -271,12 +296,17 @@ static void phone_invalid(void **state)
 
 static void date_invalid(void **state)
 {
-	static const char *const bad[] = { "20230",	 "明年",	     "2024/13/01", "2023-02-30", "2023-02-29", "1900-02-29",
-					   "2023-04-31", "2023-00-10", "2023-01-00", "2023-01-32", "2023/01-02", "2023-01-02 ",
-					   "23-01-02",	 "2023-01",    "2023-1-",    "0000-01-01", "2023-001-01", "2023年1月2日" };
-	static const char *const good[][2] = { { "2023-03-26", "2023-03-26" }, { "2023/3/6", "2023-03-06" },
-					       { "2023-3-6", "2023-03-06" },   { "2024-02-29", "2024-02-29" },
-					       { "2000/2/29", "2000-02-29" },  { "2099-12-31", "2099-12-31" },
+	static const char *const bad[] = { "20230",       "明年",        "2024/13/01", "2023-02-30",
+					   "2023-02-29",  "1900-02-29",  "2023-04-31", "2023-00-10",
+					   "2023-01-00",  "2023-01-32",  "2023/01-02", "2023-01-02 ",
+					   "23-01-02",    "2023-01",     "2023-1-",    "0000-01-01",
+					   "2023-001-01", "2023年1月2日" };
+	static const char *const good[][2] = { { "2023-03-26", "2023-03-26" },
+					       { "2023/3/6", "2023-03-06" },
+					       { "2023-3-6", "2023-03-06" },
+					       { "2024-02-29", "2024-02-29" },
+					       { "2000/2/29", "2000-02-29" },
+					       { "2099-12-31", "2099-12-31" },
 					       { "", "" } };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -385,10 +415,18 @@ static void location_needs_both_halves(void **state)
 	static const struct {
 		const char *longitude, *latitude;
 		bool taken;
-	} cases[] = { { "106.190156", "36.760507", true }, { "-180", "90", true }, { "106", "", false },
-		      { "", "36", false },		   { "181", "36", false }, { "106", "91", false },
-		      { "1e2", "36", false },		   { "nan", "36", false }, { "0x10", "36", false },
-		      { "106.1.2", "36", false },	   { "-", "36", false },   { "1-", "36", false },
+	} cases[] = { { "106.190156", "36.760507", true },
+		      { "-180", "90", true },
+		      { "106", "", false },
+		      { "", "36", false },
+		      { "181", "36", false },
+		      { "106", "91", false },
+		      { "1e2", "36", false },
+		      { "nan", "36", false },
+		      { "0x10", "36", false },
+		      { "106.1.2", "36", false },
+		      { "-", "36", false },
+		      { "1-", "36", false },
 		      { "111111111111111111111111", "36", false } };
 	struct fixture *f = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

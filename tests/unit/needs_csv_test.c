@@ -137,8 +137,8 @@ static void other_encodings_are_refused(void **state)
 	refuses("\xFF\xFE\x31\x04", "encoding_unknown", 0, "");                 /* UTF-16 */
 	refuses(FILE_OF(ROW("\xFF")), "encoding_unknown", 0, "");
 	refuses(FILE_OF(ROW("ok")) "\xE5\xB4", "encoding_unknown", 0, ""); /* cut within a character */
-	refuses("\xB4\xDE\xC1\xD6,a\r\n", "encoding_unknown", 0, "");	   /* decodes, but names no column */
-	refuses("\xFE\xB7" HELP_HEADER, "encoding_unknown", 0, "");	   /* UTF-8, once */
+	refuses("\xB4\xDE\xC1\xD6,a\r\n", "encoding_unknown", 0, "");      /* decodes, but names no column */
+	refuses("\xFE\xB7" HELP_HEADER, "encoding_unknown", 0, "");        /* UTF-8, once */
 	struct help_file *file = help_read_bytes((struct slice){ "a\0b\0,\0", 6 });
 	refused_as(file, "encoding_unknown", 0, "");
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#define HELP_HEADER                                                                                          \
+#define HELP_HEADER                                                                                                                                    \
 	"序号,姓名,性别,残疾人证号,残疾类别,残疾等级,户编号,与户主关系,联系电话,区划代码,村(社区),详细地址," \
 	"经度,纬度,经济状况,家庭特征,改造需求,辅具需求,登记日期,备注"
 
@@ -18,8 +18,8 @@
 
 struct help_memory {
 	struct slice bytes;
-	size_t at, step;   /* step: bytes a read gives at most; 0: as many as asked */
-	int reads_left;    /* reads that go well; -1: all of them */
+	size_t at, step; /* step: bytes a read gives at most; 0: as many as asked */
+	int reads_left;  /* reads that go well; -1: all of them */
 	bool rewind_fails;
 };
 
@@ -66,7 +66,7 @@ struct help_file {
 	enum needs_format format;
 	enum needs_next end; /* NEEDS_END or NEEDS_REFUSED */
 	struct needs_problem problem;
-	uint32_t rows;       /* answered; the first HELP_ROWS are kept */
+	uint32_t rows; /* answered; the first HELP_ROWS are kept */
 	char *cell[HELP_ROWS][NEEDS_COLUMNS];
 };
 
@@ -77,7 +77,8 @@ static inline void help_keep(struct help_file *file, const struct needs_row *row
 	file->rows++;
 }
 
-static inline struct help_file *help_read_source(const struct needs_source *source, const struct needs_limits *limits)
+static inline struct help_file *help_read_source(const struct needs_source *source,
+						 const struct needs_limits *limits)
 {
 	struct help_file *file = calloc(1, sizeof *file);
 	struct needs_row row;
@@ -210,7 +211,8 @@ static inline struct help_bytes help_deflate(struct slice plain)
 }
 
 /* Answers the part; help_zip_falsified after its fields were changed makes the local header say the same. */
-static inline struct help_part *help_zip_add(struct help_zip *zip, const char *name, struct slice plain, bool pack)
+static inline struct help_part *help_zip_add(struct help_zip *zip, const char *name, struct slice plain,
+					     bool pack)
 {
 	struct help_part *part = &zip->part[zip->count++];
 	struct help_bytes packed = { 0 };
@@ -279,14 +281,15 @@ static inline struct help_book help_book_of(const char *sheet)
 	return (struct help_book){
 		.relations = HELP_XML "<Relationships><Relationship Id=\"rId1\" Type=\"" HELP_TYPE
 				      "officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>",
-		.book = HELP_XML "<workbook xmlns:r=\"r\"><sheets><sheet name=\"a\" sheetId=\"1\" r:id=\"rId7\"/>"
-				 "<sheet name=\"b\" sheetId=\"2\" r:id=\"rId8\"/></sheets></workbook>",
+		.book = HELP_XML
+		"<workbook xmlns:r=\"r\"><sheets><sheet name=\"a\" sheetId=\"1\" r:id=\"rId7\"/>"
+		"<sheet name=\"b\" sheetId=\"2\" r:id=\"rId8\"/></sheets></workbook>",
 		.book_relations = HELP_XML
 		"<Relationships><Relationship Id=\"rId8\" Type=\"" HELP_TYPE
 		"worksheet\" Target=\"worksheets/second.xml\"/><Relationship Id=\"rId7\" Type=\"" HELP_TYPE
 		"worksheet\" Target=\"worksheets/first.xml\"/><Relationship Id=\"rId1\" Type=\"" HELP_TYPE
-		"sharedStrings\" Target=\"/xl/sharedStrings.xml\"/><Relationship Id=\"rId2\" Type=\"" HELP_TYPE
-		"styles\" Target=\"../xl/./styles.xml\"/></Relationships>",
+		"sharedStrings\" Target=\"/xl/sharedStrings.xml\"/><Relationship Id=\"rId2\" "
+		"Type=\"" HELP_TYPE "styles\" Target=\"../xl/./styles.xml\"/></Relationships>",
 		.sheet = sheet,
 		.strings = HELP_XML "<sst/>",
 		.styles = HELP_XML "<styleSheet/>"

@@ -46,7 +46,8 @@ static char *shared_path(const char *name, char *out, size_t size)
 
 static int region_order(const void *a, const void *b)
 {
-	int32_t x = ((const struct needs_region *)a)->code_number, y = ((const struct needs_region *)b)->code_number;
+	int32_t x = ((const struct needs_region *)a)->code_number,
+		y = ((const struct needs_region *)b)->code_number;
 	return (x > y) - (x < y);
 }
 
@@ -114,7 +115,8 @@ static void households_count(struct figures *figures, enum eligibility eligibili
 	}
 }
 
-static void sample_run(struct needs_reader *reader, const struct needs_regions *regions, struct figures *figures)
+static void sample_run(struct needs_reader *reader, const struct needs_regions *regions,
+		       struct figures *figures)
 {
 	struct needs_seen *seen = needs_seen_new();
 	struct needs_problem problem;
@@ -196,7 +198,10 @@ static void sample_gives_its_figures(void **state)
 
 int main(void)
 {
-#define SAMPLE(i) { samples[i].file, sample_gives_its_figures, NULL, NULL, (void *)(uintptr_t)&samples[i] }
+#define SAMPLE(i)                                                                                     \
+	{                                                                                             \
+		samples[i].file, sample_gives_its_figures, NULL, NULL, (void *)(uintptr_t)&samples[i] \
+	}
 	const struct CMUnitTest tests[] = { SAMPLE(0), SAMPLE(1), SAMPLE(2) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,8 @@
 
 #define CODE "phone_invalid"
 
-static const enum needs_format formats[] = { NEEDS_CSV_UTF8, NEEDS_CSV_UTF8_BOM, NEEDS_CSV_GB18030, NEEDS_XLSX };
+static const enum needs_format formats[] = { NEEDS_CSV_UTF8, NEEDS_CSV_UTF8_BOM, NEEDS_CSV_GB18030,
+					     NEEDS_XLSX };
 enum { FORMATS = 4 };
 
 struct place {
@@ -50,8 +51,16 @@ static struct needs_row row_of(const char *sequence, const char *name)
 
 /* What readers of spreadsheets and of CSV trip over. */
 static const char *const awkward[] = {
-	"崔林", "旦𠮷林 한글 é €", "a,b", "\"quoted\"", "line\nbreak", "line\r\nbreak", "=1+1", "+86", "-1", "@SUM(A1)",
-	"0123", "1e5", "2023-03-26", "TRUE", "#N/A", "_x0041_", "<a>&amp;</a>", "a\tb", "'x", "中間\xE3\x80\x80空白",
+	"崔林",         "旦𠮷林 한글 é €",
+	"a,b",          "\"quoted\"",
+	"line\nbreak",  "line\r\nbreak",
+	"=1+1",         "+86",
+	"-1",           "@SUM(A1)",
+	"0123",         "1e5",
+	"2023-03-26",   "TRUE",
+	"#N/A",         "_x0041_",
+	"<a>&amp;</a>", "a\tb",
+	"'x",           "中間\xE3\x80\x80空白",
 };
 enum { AWKWARD = sizeof awkward / sizeof *awkward };
 
@@ -112,7 +121,8 @@ static void csv_is_written_to_the_byte(void **state)
 
 static void formats_begin_as_they_should(void **state)
 {
-	static const char *const begins[FORMATS] = { "序号", "\xEF\xBB\xBF序号", "\xD0\xF2\xBA\xC5", "PK\x03\x04" };
+	static const char *const begins[FORMATS] = { "序号", "\xEF\xBB\xBF序号", "\xD0\xF2\xBA\xC5",
+						     "PK\x03\x04" };
 	struct place *p = *state;
 	for (int f = 0; f < FORMATS; f++) {
 		write_awkward(p->path, formats[f]);
