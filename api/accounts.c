@@ -51,8 +51,10 @@ static const struct field account_in[] = {
 	{ "password", F_SECRET, .required = true, .min = 8, .max = 200 },
 	{ "role", F_ENUM, .required = true, .of = role_names },
 	{ "region", F_REGION, .says = "What the account sees; needed for county, manager and auditor." },
-	{ "contractor", F_TEXT, .min = 1, .max = 64, .says = "With role contractor: its code; a new code makes the contractor." },
-	{ "centre", F_TEXT, .min = 1, .max = 64, .says = "With role centre: its code; a new code makes the centre." },
+	{ "contractor", F_TEXT, .min = 1, .max = 64,
+	  .says = "With role contractor: its code; a new code makes the contractor." },
+	{ "centre", F_TEXT, .min = 1, .max = 64,
+	  .says = "With role centre: its code; a new code makes the centre." },
 	{ 0 },
 };
 static const struct field change_in[] = {
@@ -63,7 +65,8 @@ static const struct field change_in[] = {
 };
 
 const struct endpoint account_endpoints[] = {
-	{ HTTP_METHOD_POST, "/api/v1/users", ROLE_ADMIN, NULL, account_in, .status = 201, .steps = hashing_steps,
+	{ HTTP_METHOD_POST, "/api/v1/users", ROLE_ADMIN, NULL, account_in, .status = 201,
+	  .steps = hashing_steps,
 	  .way = { { NULL, SQL_account_create, "in.user step.1 in.role in.region in.contractor in.centre" } },
 	  .summary = "A new account" },
 	{ HTTP_METHOD_GET, "/api/v1/users", ROLE_ADMIN, .page = "id",
@@ -76,6 +79,7 @@ const struct endpoint account_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/contractors", SIGNED_IN, .page = "id",
 	  .way = { { NULL, SQL_contractors_list, "page.after page.limit" } }, .summary = "Contractors" },
 	{ HTTP_METHOD_GET, "/api/v1/centres", SIGNED_IN, .page = "id",
-	  .way = { { NULL, SQL_centres_list, "page.after page.limit" } }, .summary = "Rehabilitation centres" },
+	  .way = { { NULL, SQL_centres_list, "page.after page.limit" } },
+	  .summary = "Rehabilitation centres" },
 	{ 0 },
 };

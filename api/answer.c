@@ -64,7 +64,9 @@ static void write_texts(const struct source *s, int column, struct buffer *out)
 
 static void write_float(struct buffer *out, double value)
 {
-	buffer_printf(out, value == (double)(int64_t)value && value < 1e15 && value > -1e15 ? "%.0f" : "%.15g", value);
+	buffer_printf(out,
+		      value == (double)(int64_t)value && value < 1e15 && value > -1e15 ? "%.0f" : "%.15g",
+		      value);
 }
 
 static void write_stored(const struct vault *vault, const struct source *s, int column, struct buffer *out)
@@ -130,7 +132,8 @@ static void write_value(struct request *r, const struct source *s, int column, s
 		write_stored(r->api->options.vault, s, column, out);
 }
 
-static void write_row(struct request *r, const struct row_plan *plan, const struct source *s, struct buffer *out)
+static void write_row(struct request *r, const struct row_plan *plan, const struct source *s,
+		      struct buffer *out)
 {
 	for (int i = 0; i < plan->columns; i++) {
 		if (!plan->lead[i])
@@ -157,19 +160,25 @@ enum step answer_raw(struct request *r, const struct http_response *response)
 
 enum step answer_json(struct request *r, int status, struct slice body, const char *headers)
 {
-	struct http_response response = { .status = status, .content_type = "application/json", .extra_headers = headers, .body = body };
+	struct http_response response = {
+		.status = status, .content_type = "application/json", .extra_headers = headers, .body = body
+	};
 	return answer_raw(r, &response);
 }
 
-static enum step send_buffer(struct request *r, int status, const char *type, const char *headers, struct buffer *out)
+static enum step send_buffer(struct request *r, int status, const char *type, const char *headers,
+			     struct buffer *out)
 {
-	struct http_response response = { .status = status, .content_type = type, .extra_headers = headers, .body = buffer_taken(out) };
+	struct http_response response = {
+		.status = status, .content_type = type, .extra_headers = headers, .body = buffer_taken(out)
+	};
 	if (out->failed)
 		return problem(r, 500, "answer_too_large", NULL, NULL);
 	return answer_raw(r, &response);
 }
 
-/* The verdict's problem with what the statement says of it: its `_` columns, and of a lost race the current state. */
+/* The verdict's problem with what the statement says of it: its `_` columns, and of a lost race the current
+ * state. */
 static enum step answer_verdict(struct request *r, const struct row_plan *plan, const struct source *s)
 {
 	const struct verdict *v = verdict_of(get_text(s, plan->verdict));
@@ -207,8 +216,8 @@ static enum step answer_row(struct request *r, const struct row_plan *plan, cons
 	if (!is_null(s, plan->verdict))
 		return answer_verdict(r, plan, s);
 	if (!is_null(s, plan->version)) {
-		int64_t version = s->kept ? json_integer_value(kept_value(s, plan->version)) :
-					    db_get_int(s->rows, s->row, plan->version);
+		int64_t version = s->kept ? json_integer_value(kept_value(s, plan->version))
+					  : db_get_int(s->rows, s->row, plan->version);
 		snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
 	}
 	const char *headers = tag[0] ? arena_printf(http_arena(r->x), "ETag: %s\r\n", tag) : NULL;

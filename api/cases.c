@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Retrofit cases: lists, one case, its moves and its history. The rules are the database's (migration 0004). */
+ * Retrofit cases: lists, one case, its moves and its history. The rules are the database's (migration 0004).
+ */
 #include "api/tables.h"
 
-const char *const stage_names[] = { "registered", "approved", "surveyed", "designed",  "assigned",  "building", "built",
-				    "accepted",	  "closed",   "rejected", "withdrawn", "suspended", "rework",	NULL };
+const char *const stage_names[] = { "registered", "approved",  "surveyed", "designed", "assigned",
+				    "building",   "built",     "accepted", "closed",   "rejected",
+				    "withdrawn",  "suspended", "rework",   NULL };
 
 static const struct field list_query[] = {
 	{ "plan", F_TEXT, .max = 32 },
 	{ "stage", F_ENUM, .of = stage_names },
 	{ "region", F_REGION, .says = "Any code the region ever had; with everything below it." },
 	{ "contractor", F_TEXT, .max = 64 },
-	{ "q", F_TEXT, .max = 100, .says = "The beginning of a household number, part of a village or address, or a whole name." },
+	{ "q", F_TEXT, .max = 100,
+	  .says = "The beginning of a household number, part of a village or address, or a whole name." },
 	{ "counted", F_BOOL, .says = "Only households that a total counts." },
 	{ "accepted_from", F_DATE },
 	{ "accepted_to", F_DATE },
@@ -48,16 +51,19 @@ static const struct field relocation_in[] = {
 #define FILTERS "query.plan query.stage query.region query.contractor page.after page.limit"
 
 const struct endpoint case_endpoints[] = {
-	{ HTTP_METHOD_GET, "/api/v1/cases/{id}", SEES_CASES, .way = { { NULL, SQL_case_get, "path.id" } }, .summary = "One case" },
+	{ HTTP_METHOD_GET, "/api/v1/cases/{id}", SEES_CASES, .way = { { NULL, SQL_case_get, "path.id" } },
+	  .summary = "One case" },
 	{ HTTP_METHOD_POST, "/api/v1/cases/{id}/transitions", MOVES_CASES, NULL, transition_in,
 	  .way = { { NULL, SQL_case_transition,
-		     "path.id in.to in.happened_at in.note if_match in.contractor in.satisfaction in.evidence" } },
+		     "path.id in.to in.happened_at in.note if_match in.contractor in.satisfaction "
+		     "in.evidence" } },
 	  .summary = "Move a case to another stage" },
 	{ HTTP_METHOD_GET, "/api/v1/cases", SEES_CASES, list_query,
 	  .way = { { "q", SQL_cases_search, FILTERS " query.q" },
 		   { "@contractor", SQL_cases_of_contractor, FILTERS },
 		   { "@assessor", SQL_cases_of_assessor, FILTERS },
-		   { "plan counted=true", SQL_cases_counted, FILTERS " query.accepted_from query.accepted_to" },
+		   { "plan counted=true", SQL_cases_counted,
+		     FILTERS " query.accepted_from query.accepted_to" },
 		   { "plan stage", SQL_cases_of_stage, FILTERS },
 		   { "plan", SQL_cases_of_plan, FILTERS },
 		   { NULL, SQL_cases_in_scope, FILTERS } },
@@ -72,12 +78,13 @@ const struct endpoint case_endpoints[] = {
 	  .way = { { NULL, SQL_case_relocate, "path.id if_match in.region in.village in.address" } },
 	  .summary = "The household moved: its figures move with it" },
 	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/events", SEES_CASES, .page = "id",
-	  .way = { { NULL, SQL_case_events, "path.id page.after page.limit" } }, .summary = "The history of a case" },
+	  .way = { { NULL, SQL_case_events, "path.id page.after page.limit" } },
+	  .summary = "The history of a case" },
 	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/persons", SEES_CASES, .page = "id",
 	  .way = { { NULL, SQL_case_persons, "path.id page.after page.limit" } },
 	  .summary = "The people of the household; the reading is recorded" },
-	{ HTTP_METHOD_GET, "/api/v1/transition-rules", SIGNED_IN, .way = { { NULL, SQL_transition_rules, "" } },
-	  .summary = "Which stage may follow which, by whom" },
+	{ HTTP_METHOD_GET, "/api/v1/transition-rules", SIGNED_IN,
+	  .way = { { NULL, SQL_transition_rules, "" } }, .summary = "Which stage may follow which, by whom" },
 	{ 0 },
 };
 

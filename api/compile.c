@@ -48,7 +48,8 @@ static bool compile_op(struct compiling *c, struct slice word, struct bind_op *o
 {
 	const struct endpoint *e = c->route->endpoint;
 	const char *dot = memchr(word.at, '.', word.len);
-	struct slice rest = { dot ? dot + 1 : word.at, dot ? word.len - (size_t)(dot + 1 - word.at) : word.len };
+	struct slice rest = { dot ? dot + 1 : word.at,
+			      dot ? word.len - (size_t)(dot + 1 - word.at) : word.len };
 	struct slice kind = { word.at, dot ? (size_t)(dot - word.at) : word.len };
 	*op = (struct bind_op){ BIND_FIELD, -1 };
 	if (slice_is(kind, "path"))
@@ -63,7 +64,8 @@ static bool compile_op(struct compiling *c, struct slice word, struct bind_op *o
 		*op = (struct bind_op){ BIND_AFTER, 0 };
 	else if (slice_is(word, "page.limit"))
 		*op = (struct bind_op){ BIND_LIMIT, 0 };
-	else if (slice_is(kind, "step") && rest.len == 1 && rest.at[0] >= '0' && rest.at[0] < '0' + STEP_VALUES)
+	else if (slice_is(kind, "step") && rest.len == 1 && rest.at[0] >= '0' &&
+		 rest.at[0] < '0' + STEP_VALUES)
 		*op = (struct bind_op){ BIND_STEP, rest.at[0] - '0' };
 	return op->index >= 0;
 }
@@ -125,11 +127,14 @@ static void plan_leads(struct arena *arena, const struct db_shape *shape, struct
 		if (name[0] == '_')
 			continue;
 		const char *close = open.len && !slice_equal(open, group) ? "}" : "";
-		const char *start = first ? "{" : (open.len && slice_equal(open, group) && inner_first ? "" : ",");
+		const char *start =
+			first ? "{" : (open.len && slice_equal(open, group) && inner_first ? "" : ",");
 		if (group.len && !slice_equal(open, group))
-			plan->lead[i] = arena_printf(arena, "%s%s\"%.*s\":{\"%s\":", close, start, (int)group.len, name, dot + 1);
+			plan->lead[i] = arena_printf(arena, "%s%s\"%.*s\":{\"%s\":", close, start,
+						     (int)group.len, name, dot + 1);
 		else
-			plan->lead[i] = arena_printf(arena, "%s%s\"%s\":", close, start, dot ? dot + 1 : name);
+			plan->lead[i] =
+				arena_printf(arena, "%s%s\"%s\":", close, start, dot ? dot + 1 : name);
 		INVARIANT(plan->lead[i]);
 		open = group;
 		first = false;
@@ -166,7 +171,8 @@ static bool known_types(const struct compiling *c, enum sql statement)
 	const struct db_shape *shape = db_shape_of(c->api->options.db, statement);
 	for (int i = 0; i < shape->columns; i++)
 		if (shape->column[i].type == DB_OTHER_TYPE)
-			return wrong(c, "has a column of a type that cannot be written:", shape->column[i].name);
+			return wrong(c,
+				     "has a column of a type that cannot be written:", shape->column[i].name);
 	return true;
 }
 
@@ -187,14 +193,19 @@ static bool compile_way(struct compiling *c, const struct way *way)
 
 static void route_metrics(struct api *api, struct route *route)
 {
-	static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "" };
+	static const char *const methods[] = {
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ""
+	};
 	const struct endpoint *e = route->endpoint;
 	char label[200];
 	snprintf(label, sizeof label, "method=\"%s\",route=\"%s\"", methods[e->method], e->path);
-	route->seconds = metric_histogram(api->options.metrics, "tantu_request_seconds", "From a request's first byte to its answer", label);
+	route->seconds = metric_histogram(api->options.metrics, "tantu_request_seconds",
+					  "From a request's first byte to its answer", label);
 	for (int i = 1; i < 6; i++) {
-		snprintf(label, sizeof label, "method=\"%s\",route=\"%s\",status=\"%dxx\"", methods[e->method], e->path, i);
-		route->answers[i] = metric_counter(api->options.metrics, "tantu_requests_total", "Requests answered", label);
+		snprintf(label, sizeof label, "method=\"%s\",route=\"%s\",status=\"%dxx\"",
+			 methods[e->method], e->path, i);
+		route->answers[i] = metric_counter(api->options.metrics, "tantu_requests_total",
+						   "Requests answered", label);
 	}
 }
 
@@ -213,6 +224,7 @@ static bool compile_route(struct compiling *c, const struct endpoint *e)
 	return true;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through c.why */
 bool compile_routes(struct api *api, char *why, size_t why_size)
 {
 	struct compiling c = { api, NULL, why, why_size };

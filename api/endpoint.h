@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * An endpoint is data: one row routes, authorises, checks the input, binds it to a statement, and is the source
- * of /openapi.json. Tables of them stand in api/<resource>.c and are listed in api/tables.c. */
+ * An endpoint is data: one row routes, authorises, checks the input, binds it to a statement, and is the
+ * source of /openapi.json. Tables of them stand in api/<resource>.c and are listed in api/tables.c. */
 #ifndef API_ENDPOINT_H
 #define API_ENDPOINT_H
 
@@ -30,11 +30,11 @@ unsigned role_bit(struct slice name);
 extern const char *const role_names[];
 
 enum field_kind {
-	F_TEXT,    /* min..max code points */
-	F_SECRET,  /* the same; never logged, never kept */
-	F_ENUM,    /* one of `of` */
-	F_INT,     /* min..max */
-	F_NUMBER,  /* at least min, at most max */
+	F_TEXT,   /* min..max code points */
+	F_SECRET, /* the same; never logged, never kept */
+	F_ENUM,   /* one of `of` */
+	F_INT,    /* min..max */
+	F_NUMBER, /* at least min, at most max */
 	F_BOOL,
 	F_TIME,    /* RFC 3339 */
 	F_DATE,    /* YYYY-MM-DD */
@@ -60,7 +60,8 @@ typedef enum step request_step(struct request *r);
 /* A statement and where its parameters come from, in order:
  *   path.NAME  query.NAME  in.NAME  if_match  page.after  page.limit  step.N (set by a step)
  * ($1 and $2 of a :write statement, the Idempotency-Key and fingerprint, are bound by themselves.)
- * `when`: query fields that must be given, or NAME=value, or @role of the caller; the first row that fits is taken. */
+ * `when`: query fields that must be given, or NAME=value, or @role of the caller; the first row that fits is
+ * taken. */
 struct way {
 	const char *when; /* NULL: always */
 	enum sql statement;
@@ -74,11 +75,11 @@ struct endpoint {
 	unsigned roles;
 	const struct field *query, *body;
 	struct way way[WAYS];
-	int status;             /* of success: 200 unless set */
-	const char *page;       /* lists: the column a page goes on after, "id" or "code" */
-	request_step *const *steps; /* NULL ends; instead of ask + answer */
+	int status;                   /* of success: 200 unless set */
+	const char *page;             /* lists: the column a page goes on after, "id" or "code" */
+	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
-	bool plain;             /* the answer is not made of columns; `says` tells what it is */
+	bool plain;                   /* the answer is not made of columns; `says` tells what it is */
 	const char *summary, *says;
 };
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A request walks a table of named steps: each does its part at once (NEXT), waits (PARKED: the engine goes on
- * with the next step when what it waits for has come), or has answered (DONE). */
+ * A request walks a table of named steps: each does its part at once (NEXT), waits (PARKED: the engine goes
+ * on with the next step when what it waits for has come), or has answered (DONE). */
 #include "api/engine.h"
 #include "api/text.h"
-#include "service/log.h"
 #include "service/password.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <time.h>
 
-const char *const role_names[] = { "contractor", "assessor", "centre", "county", "manager", "auditor", "admin", NULL };
+const char *const role_names[] = { "contractor", "assessor", "centre", "county",
+				   "manager",    "auditor",  "admin",  NULL };
 
 unsigned role_bit(struct slice name)
 {
@@ -49,8 +48,8 @@ static void on_reply(void *context, const struct db_reply *reply)
 	engine_run(r);
 }
 
-enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement, const struct db_value *values,
-		     int count)
+enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement,
+		     const struct db_value *values, int count)
 {
 	struct db_step step = { statement, count, values };
 	r->reply = NULL;
@@ -72,7 +71,7 @@ static void work_run(uv_work_t *request)
 	work->run(work->r);
 }
 
-static void own_end(struct request *r)
+void engine_own_end(struct request *r)
 {
 	if (r->own_end && !r->working)
 		r->own_end(r);
@@ -86,7 +85,7 @@ static void work_done(uv_work_t *request, int status)
 	free(work);
 	r->working = false;
 	if (r->work_gone) {
-		own_end(r);
+		engine_own_end(r);
 	} else {
 		http_pending_done(&r->pending);
 		engine_run(r);
@@ -129,10 +128,12 @@ static struct slice cookie_token(struct slice cookies)
 	const size_t len = sizeof name - 1;
 	while (cookies.len) {
 		const char *end = memchr(cookies.at, ';', cookies.len);
-		struct slice one = slice_trim((struct slice){ cookies.at, end ? (size_t)(end - cookies.at) : cookies.len });
+		struct slice one = slice_trim(
+			(struct slice){ cookies.at, end ? (size_t)(end - cookies.at) : cookies.len });
 		if (one.len > len && memcmp(one.at, name, len) == 0)
 			return (struct slice){ one.at + len, one.len - len };
-		cookies = end ? (struct slice){ end + 1, cookies.len - (size_t)(end + 1 - cookies.at) } : (struct slice){ 0 };
+		cookies = end ? (struct slice){ end + 1, cookies.len - (size_t)(end + 1 - cookies.at) }
+			      : (struct slice){ 0 };
 	}
 	return (struct slice){ 0 };
 }
@@ -270,7 +271,8 @@ enum step engine_take_key(struct request *r, struct slice body)
 		return problem(r, 413, "too_long", NULL, NULL);
 	if (key_is_running(r)) {
 		r->key = NULL;
-		return problem(r, 409, "request_in_progress", NULL, "The same Idempotency-Key is being worked on.");
+		return problem(r, 409, "request_in_progress", NULL,
+			       "The same Idempotency-Key is being worked on.");
 	}
 	r->keyed_next = r->api->keyed;
 	r->keyed_link = &r->api->keyed;
@@ -285,7 +287,7 @@ static enum step step_key(struct request *r)
 	return engine_take_key(r, http_body_bytes(r->x));
 }
 
-static void key_done(struct request *r)
+void engine_key_done(struct request *r)
 {
 	if (!r->keyed_link)
 		return;
@@ -314,7 +316,7 @@ static const struct bound_way *pick_way(const struct request *r)
 	for (int i = 0; i < r->route->ways; i++)
 		if (way_fits(r, &r->route->way[i]))
 			return &r->route->way[i];
-	INVARIANT(!"the last way of an endpoint has no condition");
+	INVARIANT(false); /* the last way of an endpoint has no condition */
 	return NULL;
 }
 
@@ -339,7 +341,8 @@ static bool bind_value(struct request *r, const struct bind_op *op, struct db_va
 	uint64_t id;
 	switch (op->source) {
 	case BIND_PATH:
-		if (is_id(r->route->endpoint) && op->index == 0 && (!slice_to_u64(r->path_value[0], &id) || id > INT64_MAX))
+		if (is_id(r->route->endpoint) && op->index == 0 &&
+		    (!slice_to_u64(r->path_value[0], &id) || id > INT64_MAX))
 			return false;
 		return path_text(r, op->index, out);
 	case BIND_FIELD:
@@ -369,9 +372,11 @@ static bool bind_value(struct request *r, const struct bind_op *op, struct db_va
 
 enum step step_ask(struct request *r)
 {
-	char *limit = arena_printf(http_arena(r->x), "%d", r->limit + 1); /* one more tells whether there is a next page */
+	char *limit = arena_printf(http_arena(r->x), "%d",
+				   r->limit + 1); /* one more tells whether there is a next page */
 	r->way = pick_way(r);
-	struct db_value *values = arena_zalloc(http_arena(r->x), sizeof *values * (size_t)(r->way->count + 1));
+	struct db_value *values =
+		arena_zalloc(http_arena(r->x), sizeof *values * (size_t)(r->way->count + 1));
 	if (!limit || !values)
 		return problem(r, 413, "too_long", NULL, NULL);
 	r->limit_text = limit;
@@ -390,7 +395,8 @@ static enum step step_replay(struct request *r)
 		return problem(r, 503, "try_again", NULL, NULL); /* expired between the two */
 	struct slice print = db_get(&rows[0], 0, 0);
 	if (!slice_equal(print, (struct slice){ (const char *)r->print, sizeof r->print }))
-		return problem(r, 422, "idempotency_key_reused", NULL, "The key was used for another request.");
+		return problem(r, 422, "idempotency_key_reused", NULL,
+			       "The key was used for another request.");
 	return answer_kept(r, db_get(&rows[0], 0, 1));
 }
 
@@ -420,174 +426,8 @@ static enum step step_own(struct request *r)
 	return STEP_NEXT;
 }
 
-request_step *const engine_common_steps[] = { step_identify, step_identified, step_permit, input_query, input_body,
-					      step_if_match, step_key, step_own, NULL };
-request_step *const engine_stream_steps[] = { step_identify, step_identified, step_permit, input_query, step_own, NULL };
-
-/* --- the application --- */
-
-static bool hex_only(const char *at, size_t len)
-{
-	bool any = false;
-	for (size_t i = 0; i < len; i++) {
-		if (!strchr("0123456789abcdef", at[i]) || !at[i])
-			return false;
-		any = any || at[i] != '0';
-	}
-	return any;
-}
-
-/* W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>; else a random id of the same form. */
-static void make_trace(struct request *r)
-{
-	struct slice parent = http_header(r->x, "traceparent");
-	if (parent.len == 55 && memcmp(parent.at, "00-", 3) == 0 && parent.at[35] == '-' && parent.at[52] == '-' &&
-	    hex_only(parent.at + 3, 32) && hex_only(parent.at + 36, 16)) {
-		memcpy(r->trace, parent.at + 3, 32);
-		return;
-	}
-	static const char digits[] = "0123456789abcdef";
-	uint64_t id[2] = { http_started(r->x) * 0x9e3779b97f4a7c15ull, (uint64_t)(uintptr_t)r ^ http_started(r->x) };
-	for (int i = 0; i < 32; i++)
-		r->trace[i] = digits[id[i / 16] >> (i % 16 * 4) & 15];
-}
-
-static struct request *request_new(struct http_exchange *x, struct api *api)
-{
-	struct request *r = arena_zalloc(http_arena(x), sizeof *r);
-	if (!r)
-		return NULL;
-	r->x = x;
-	r->api = api;
-	make_trace(r);
-	http_set_state(x, r);
-	return r;
-}
-
-static enum step no_route(struct request *r, const char *allow)
-{
-	struct http_response response = { .status = 204 };
-	if (!allow[0])
-		return problem(r, 404, "no_such_path", NULL, NULL);
-	response.extra_headers = arena_printf(http_arena(r->x), "Allow: %s\r\n", allow);
-	if (http_method(r->x) == HTTP_METHOD_OPTIONS)
-		return answer_raw(r, &response);
-	response.status = 405;
-	response.content_type = "application/problem+json";
-	response.body = SLICE("{\"type\":\"about:blank\",\"title\":\"This method is not for this path.\",\"status\":405,\"code\":\"method_not_allowed\"}");
-	return answer_raw(r, &response);
-}
-
-static enum http_body on_headers(struct http_exchange *x, void *context)
-{
-	struct api *api = context;
-	char allow[64];
-	struct request *r = request_new(x, api);
-	if (!r) {
-		http_respond(x, &(struct http_response){ .status = 503, .close = true });
-		return HTTP_BODY_NONE;
-	}
-	r->route = router_match(api, http_method(x), http_path(x), r->path_value, allow);
-	if (!r->route) {
-		no_route(r, allow);
-		return HTTP_BODY_NONE;
-	}
-	if (!r->route->endpoint->sink)
-		return HTTP_BODY_BUFFER;
-	http_stream_to(x, r->route->endpoint->sink);
-	http_pause(x); /* until a step wants the body */
-	r->step = engine_stream_steps;
-	engine_run(r);
-	return r->answered ? HTTP_BODY_NONE : HTTP_BODY_STREAM;
-}
-
-static void on_request(struct http_exchange *x, void *context)
-{
-	struct request *r = http_state(x);
-	(void)context;
-	r->step = engine_common_steps;
-	engine_run(r);
-}
-
-static const char *const method_names[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER" };
-
-/* One line a request: no path values, no query, no body, no names. */
-static void log_request(struct http_exchange *x, const struct request *r, double seconds)
-{
-	log_line(LOG_INFO, "request", LOG_TEXT("trace", r->trace), LOG_TEXT("method", method_names[http_method(x)]),
-		 LOG_TEXT("route", r->route ? r->route->endpoint->path : ""), LOG_NUMBER("status", http_status(x)),
-		 LOG_NUMBER("account", r->who.account), LOG_NUMBER("ms", (double)(int64_t)(seconds * 1e6) / 1e3),
-		 LOG_NUMBER("bytes", http_response_bytes(x)));
-}
-
-static void on_finished(struct http_exchange *x, void *context)
-{
-	struct request *r = http_state(x);
-	double seconds = (double)(uv_hrtime() - http_started(x)) / 1e9;
-	(void)context;
-	if (!r)
-		return;
-	key_done(r);
-	json_decref(r->body);
-	r->body = NULL;
-	own_end(r); /* while the thread pool works for it: when that is done */
-	int class = http_status(x) / 100;
-	if (r->route && class >= 1 && class <= 5) {
-		metric_observe(r->route->seconds, seconds);
-		metric_add(r->route->answers[class], 1);
-	}
-	log_request(x, r, seconds);
-}
-
-struct http_application api_application(struct api *api)
-{
-	return (struct http_application){ api, on_headers, on_request, on_finished, api_write_refusal };
-}
-
-struct api *api_new(const struct api_options *options, char *why, size_t why_size)
-{
-	struct api *api = calloc(1, sizeof *api);
-	INVARIANT(api);
-	api->options = *options;
-	api->arena = arena_new(16u << 20);
-	INVARIANT(api->arena);
-	api->sessions = session_cache_new(8000);
-	api->refused_input = metric_counter(options->metrics, "tantu_input_refused_total", "Requests whose input was refused", "");
-	api->sign_in_failures = metric_counter(options->metrics, "tantu_sign_in_failures_total", "Sign-ins refused", "");
-	if (!compile_routes(api, why, why_size) || !openapi_write(api)) {
-		api_free(&api);
-		return NULL;
-	}
-	return api;
-}
-
-void api_free(struct api **api)
-{
-	if (!*api)
-		return;
-	session_cache_free(&(*api)->sessions);
-	arena_free(&(*api)->arena);
-	free(*api);
-	*api = NULL;
-}
-
-void api_session_ended(struct api *api, const char *token_hash_hex)
-{
-	unsigned char hash[32];
-	if (strlen(token_hash_hex) != 64)
-		return;
-	for (int i = 0; i < 32; i++)
-		if (sscanf(token_hash_hex + i * 2, "%2hhx", &hash[i]) != 1)
-			return;
-	session_cache_drop(api->sessions, hash);
-}
-
-void api_forget_sessions(struct api *api)
-{
-	session_cache_clear(api->sessions);
-}
-
-void api_stopping(struct api *api)
-{
-	api->stopping = true;
-}
+request_step *const engine_common_steps[] = { step_identify, step_identified, step_permit,
+					      input_query,   input_body,      step_if_match,
+					      step_key,      step_own,        NULL };
+request_step *const engine_stream_steps[] = { step_identify, step_identified, step_permit,
+					      input_query,   step_own,        NULL };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The engine that walks a request through its steps. Private to api/.
- * Invariant: at any time a request runs a step, or waits for exactly one thing (database or thread pool), or is answered. */
+ * Invariant: at any time a request runs a step, or waits for exactly one thing (database or thread pool), or
+ * is answered. */
 #ifndef API_ENGINE_H
 #define API_ENGINE_H
 
@@ -14,12 +15,21 @@ enum { PATH_VALUES = 3, STEP_VALUES = 8 };
 /* How a row of a statement is written: the text before each column's value, and the end. */
 struct row_plan {
 	int columns;
-	const char **lead; /* NULL: the column speaks of a refusal and is not written */
-	const char *tail;  /* "}" or "}}" */
+	const char **lead;                 /* NULL: the column speaks of a refusal and is not written */
+	const char *tail;                  /* "}" or "}}" */
 	int verdict, field, version, page; /* column numbers or -1 */
 };
 
-enum bind_source { BIND_PATH, BIND_FIELD, BIND_IF_MATCH, BIND_AFTER, BIND_LIMIT, BIND_STEP, BIND_KEY, BIND_PRINT };
+enum bind_source {
+	BIND_PATH,
+	BIND_FIELD,
+	BIND_IF_MATCH,
+	BIND_AFTER,
+	BIND_LIMIT,
+	BIND_STEP,
+	BIND_KEY,
+	BIND_PRINT
+};
 struct bind_op {
 	enum bind_source source;
 	int index;
@@ -78,23 +88,29 @@ struct request {
 	struct http_pending pending;
 	request_step *const *step;
 	void *own; /* what the endpoint's steps keep */
-	void (*own_end)(struct request *r); /* called once, when the exchange has ended and no thread uses it */
+	void (*own_end)(
+		struct request *r); /* called once, when the exchange has ended and no thread uses it */
 	bool answered, working, work_gone;
 	char trace[33], cursor[72];
 };
 
 /* engine.c */
 void engine_run(struct request *r);
-enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement, const struct db_value *values,
+enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql statement,
+		     const struct db_value *values,
 		     int count); /* STEP_PARKED; the next step finds r->reply */
-/* Runs `work` in the thread pool; the next step follows. The exchange is held meanwhile. */
-enum step engine_work(struct request *r, void (*work)(struct request *r));
+/* Runs it in the thread pool; the next step follows. The exchange is held meanwhile. */
+enum step engine_work(struct request *r, void (*run)(struct request *r));
 /* Takes the Idempotency-Key, if there is one; `body` is what the request is told from another by. */
 enum step engine_take_key(struct request *r, struct slice body);
 request_step step_ask, step_answer;
 /* Steps that every endpoint but a streamed one begins with. */
 extern request_step *const engine_common_steps[];
 extern request_step *const engine_stream_steps[];
+
+/* Lets go of what the steps kept, once no thread uses it; and of the Idempotency-Key. For application.c. */
+void engine_own_end(struct request *r);
+void engine_key_done(struct request *r);
 
 /* answer.c: each ends the request and returns STEP_DONE */
 enum step answer_rows(struct request *r, const struct db_rows *rows);
@@ -114,7 +130,8 @@ struct verdict {
 };
 const struct verdict *verdict_of(struct slice name);
 extern const struct verdict verdicts[]; /* name NULL ends */
-void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field, const char *detail);
+void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field,
+		   const char *detail);
 
 /* input.c */
 enum step input_query(struct request *r);

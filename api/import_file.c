@@ -160,10 +160,11 @@ static enum step step_send(struct request *r)
 		return problem(r, 410, "file_gone", NULL, "The uploaded file is not kept any more.");
 	struct http_response response = {
 		.status = 200,
-		.content_type = xlsx ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" :
-			f->format == NEEDS_CSV_GB18030 ? "text/csv; charset=gb18030" : "text/csv; charset=utf-8",
-		.extra_headers = xlsx ? "Content-Disposition: attachment; filename=\"rejected.xlsx\"\r\n" :
-					"Content-Disposition: attachment; filename=\"rejected.csv\"\r\n",
+		.content_type = xlsx ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+				: f->format == NEEDS_CSV_GB18030 ? "text/csv; charset=gb18030"
+								 : "text/csv; charset=utf-8",
+		.extra_headers = xlsx ? "Content-Disposition: attachment; filename=\"rejected.xlsx\"\r\n"
+				      : "Content-Disposition: attachment; filename=\"rejected.csv\"\r\n",
 		.body = { f->mapped, f->len },
 	};
 	return answer_raw(r, &response);

@@ -40,11 +40,18 @@ static void upload_end(struct request *r)
 static bool type_is_welcome(struct slice type)
 {
 	/* The content decides; the last is what curl says when it is told nothing. */
-	static const char *const welcome[] = { "text/csv", "text/plain", "application/octet-stream", "application/vnd.ms-excel",
-					       "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-					       "application/x-www-form-urlencoded", NULL };
+	static const char *const welcome[] = {
+		"text/csv",
+		"text/plain",
+		"application/octet-stream",
+		"application/vnd.ms-excel",
+		"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+		"application/x-www-form-urlencoded",
+		NULL
+	};
 	const char *semicolon = type.len ? memchr(type.at, ';', type.len) : NULL;
-	struct slice media = slice_trim((struct slice){ type.at, semicolon ? (size_t)(semicolon - type.at) : type.len });
+	struct slice media =
+		slice_trim((struct slice){ type.at, semicolon ? (size_t)(semicolon - type.at) : type.len });
 	if (!type.at)
 		return true;
 	for (int i = 0; welcome[i]; i++)
@@ -85,7 +92,8 @@ static void finish_in_pool(struct request *r)
 		u->failed = true;
 		return;
 	}
-	struct sealed_reader *reader = sealed_reader_open(r->api->options.vault, u->path, u->why, sizeof u->why);
+	struct sealed_reader *reader =
+		sealed_reader_open(r->api->options.vault, u->path, u->why, sizeof u->why);
 	if (!reader) {
 		u->failed = true;
 		return;
@@ -129,8 +137,9 @@ static const struct http_sink upload_sink = { on_chunk, on_end, on_abort };
 static enum step refuse_file(struct request *r, const struct needs_problem *trouble)
 {
 	struct arena *arena = http_arena(r->x);
-	const char *field = trouble->row ? arena_printf(arena, "/rows/%u/%s", trouble->row, trouble->column) :
-			    trouble->column[0] ? arena_printf(arena, "/columns/%s", trouble->column) : NULL;
+	const char *field = trouble->row ? arena_printf(arena, "/rows/%u/%s", trouble->row, trouble->column)
+			    : trouble->column[0] ? arena_printf(arena, "/columns/%s", trouble->column)
+						 : NULL;
 	return problem(r, 422, trouble->code, field, trouble->detail[0] ? trouble->detail : NULL);
 }
 
@@ -174,17 +183,19 @@ static const struct field list_query[] = {
 };
 
 const struct endpoint import_endpoints[] = {
-	{ HTTP_METHOD_POST, "/api/v1/imports", RUNS_CASES, upload_query, .status = 202, .steps = upload_steps, .sink = &upload_sink,
+	{ HTTP_METHOD_POST, "/api/v1/imports", RUNS_CASES, upload_query, .status = 202, .steps = upload_steps,
+	  .sink = &upload_sink,
 	  .way = { { NULL, SQL_import_create, "query.plan query.mode step.1 step.2 step.3 step.4 step.5" } },
 	  .summary = "Import a needs file: CSV in UTF-8 or GB18030, or XLSX, is the body" },
 	{ HTTP_METHOD_GET, "/api/v1/imports", SEES_FIGURES, list_query, .page = "id",
 	  .way = { { NULL, SQL_imports_list, "query.plan page.after page.limit" } }, .summary = "Imports" },
-	{ HTTP_METHOD_GET, "/api/v1/imports/{id}", SEES_FIGURES, .way = { { NULL, SQL_import_get, "path.id" } },
-	  .summary = "An import: state, progress, figures" },
-	{ HTTP_METHOD_GET, "/api/v1/imports/{id}/rejected", RUNS_CASES, .steps = import_file_steps, .plain = true,
-	  .way = { { NULL, SQL_import_file, "path.id" } },
+	{ HTTP_METHOD_GET, "/api/v1/imports/{id}", SEES_FIGURES,
+	  .way = { { NULL, SQL_import_get, "path.id" } }, .summary = "An import: state, progress, figures" },
+	{ HTTP_METHOD_GET, "/api/v1/imports/{id}/rejected", RUNS_CASES, .steps = import_file_steps,
+	  .plain = true, .way = { { NULL, SQL_import_file, "path.id" } },
 	  .summary = "The refused rows as a file of the same format, with 错误代码 and 错误说明" },
-	{ HTTP_METHOD_POST, "/api/v1/imports/{id}/cancel", RUNS_CASES, .way = { { NULL, SQL_import_cancel, "path.id" } },
+	{ HTTP_METHOD_POST, "/api/v1/imports/{id}/cancel", RUNS_CASES,
+	  .way = { { NULL, SQL_import_cancel, "path.id" } },
 	  .summary = "Stop an import: nothing of it stays" },
 	{ 0 },
 };

@@ -19,9 +19,11 @@ static enum step check_length(struct request *r, const struct field *f, struct s
 	if (text.len && memchr(text.at, 0, text.len))
 		return wrong(r, "nul_in_text", f->name, "A NUL character cannot be kept.");
 	if ((int64_t)n < min)
-		return wrong(r, "too_short", f->name, arena_printf(http_arena(r->x), "At least %d characters.", (int)min));
+		return wrong(r, "too_short", f->name,
+			     arena_printf(http_arena(r->x), "At least %d characters.", (int)min));
 	if ((int64_t)n > f->max)
-		return wrong(r, "too_long", f->name, arena_printf(http_arena(r->x), "At most %d characters.", (int)f->max));
+		return wrong(r, "too_long", f->name,
+			     arena_printf(http_arena(r->x), "At most %d characters.", (int)f->max));
 	return STEP_NEXT;
 }
 
@@ -43,15 +45,18 @@ static enum step check_range(struct request *r, const struct field *f, double n)
 {
 	if (n < (double)f->min || n > (double)f->max)
 		return wrong(r, "out_of_range", f->name,
-			     arena_printf(http_arena(r->x), "From %lld to %lld.", (long long)f->min, (long long)f->max));
+			     arena_printf(http_arena(r->x), "From %lld to %lld.", (long long)f->min,
+					  (long long)f->max));
 	return STEP_NEXT;
 }
 
-static enum step take_citizen(struct request *r, const struct field *f, struct slice text, struct db_value *out)
+static enum step take_citizen(struct request *r, const struct field *f, struct slice text,
+			      struct db_value *out)
 {
 	unsigned char *index = arena_alloc(http_arena(r->x), VAULT_INDEX_BYTES);
 	if (!text_is_citizen_id(text))
-		return wrong(r, "citizen_id_invalid", f->name, "Eighteen characters with a right check digit.");
+		return wrong(r, "citizen_id_invalid", f->name,
+			     "Eighteen characters with a right check digit.");
 	if (!index)
 		return wrong(r, "too_long", f->name, NULL);
 	vault_index(r->api->options.vault, text, index);
@@ -73,7 +78,8 @@ static enum step take_text(struct request *r, const struct field *f, struct slic
 		break;
 	case F_TIME:
 		if (!text_is_time(text))
-			return wrong(r, "not_a_time", f->name, "A time as in RFC 3339, such as 2026-11-22T08:00:00Z.");
+			return wrong(r, "not_a_time", f->name,
+				     "A time as in RFC 3339, such as 2026-11-22T08:00:00Z.");
 		break;
 	case F_DATE:
 		if (!text_is_date(text))
@@ -102,8 +108,8 @@ static enum step take_number(struct request *r, const struct field *f, const jso
 		return wrong(r, "wrong_type", f->name, "A whole number.");
 	if (!json_is_number(v))
 		return wrong(r, "wrong_type", f->name, "A number.");
-	*out = db_text(json_is_integer(v) ? arena_printf(arena, "%lld", (long long)json_integer_value(v)) :
-					    arena_printf(arena, "%.17g", json_real_value(v)));
+	*out = db_text(json_is_integer(v) ? arena_printf(arena, "%lld", (long long)json_integer_value(v))
+					  : arena_printf(arena, "%.17g", json_real_value(v)));
 	return check_range(r, f, json_number_value(v));
 }
 
@@ -112,7 +118,8 @@ static enum step take_dump(struct request *r, const struct field *f, const json_
 	char *text = json_dumps(v, JSON_COMPACT);
 	if (!text || (f->kind == F_OBJECT && (int64_t)strlen(text) > f->max)) {
 		free(text);
-		return wrong(r, "too_long", f->name, arena_printf(http_arena(r->x), "At most %d bytes.", (int)f->max));
+		return wrong(r, "too_long", f->name,
+			     arena_printf(http_arena(r->x), "At most %d bytes.", (int)f->max));
 	}
 	*out = db_text(arena_text(http_arena(r->x), slice_of(text)));
 	free(text);
@@ -135,14 +142,20 @@ static enum step check_item(struct request *r, const struct field *f, const json
 	json_t *value;
 	struct db_value ignored;
 	if (!json_is_object(item))
-		return wrong(r, "wrong_type", arena_printf(http_arena(r->x), "%s/%zu", f->name, number), "An object.");
-	json_object_foreach((json_t *)(uintptr_t)item, key, value)
-		if (!known_field(f->items, key))
-			return wrong(r, "unknown_field", arena_printf(http_arena(r->x), "%s/%zu/%s", f->name, number, key), NULL);
+		return wrong(r, "wrong_type", arena_printf(http_arena(r->x), "%s/%zu", f->name, number),
+			     "An object.");
+	json_object_foreach(
+		(json_t *)(uintptr_t)item, key,
+		value) if (!known_field(f->items, key)) return wrong(r, "unknown_field",
+								     arena_printf(http_arena(r->x),
+										  "%s/%zu/%s", f->name,
+										  number, key),
+								     NULL);
 	for (const struct field *inner = f->items; inner->name; inner++) {
 		struct field named = *inner;
 		named.name = arena_printf(http_arena(r->x), "%s/%zu/%s", f->name, number, inner->name);
-		if (!named.name || take_value(r, &named, json_object_get(item, inner->name), &ignored) != STEP_NEXT)
+		if (!named.name ||
+		    take_value(r, &named, json_object_get(item, inner->name), &ignored) != STEP_NEXT)
 			return r->answered ? STEP_DONE : wrong(r, "too_long", f->name, NULL);
 	}
 	return STEP_NEXT;
@@ -155,10 +168,10 @@ static enum step take_items(struct request *r, const struct field *f, const json
 	if (!json_is_array(v))
 		return wrong(r, "wrong_type", f->name, "A list.");
 	if ((int64_t)json_array_size(v) > f->max)
-		return wrong(r, "too_long", f->name, arena_printf(http_arena(r->x), "At most %d entries.", (int)f->max));
-	json_array_foreach((json_t *)(uintptr_t)v, i, item)
-		if (check_item(r, f, item, i) != STEP_NEXT)
-			return STEP_DONE;
+		return wrong(r, "too_long", f->name,
+			     arena_printf(http_arena(r->x), "At most %d entries.", (int)f->max));
+	json_array_foreach((json_t *)(uintptr_t)v, i,
+			   item) if (check_item(r, f, item, i) != STEP_NEXT) return STEP_DONE;
 	return take_dump(r, f, v, out);
 }
 
@@ -196,11 +209,13 @@ static enum step parse_body(struct request *r)
 	if (bytes.len == 0)
 		return STEP_NEXT;
 	if (!text_is_json_type(http_header(r->x, "content-type")))
-		return problem(r, 415, "content_type_unsupported", NULL, "The body must be application/json in UTF-8.");
+		return problem(r, 415, "content_type_unsupported", NULL,
+			       "The body must be application/json in UTF-8.");
 	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES, &error);
 	if (!r->body)
-		return problem(r, 400, "json_invalid", NULL,
-			       arena_printf(http_arena(r->x), "Line %d, column %d.", error.line, error.column));
+		return problem(
+			r, 400, "json_invalid", NULL,
+			arena_printf(http_arena(r->x), "Line %d, column %d.", error.line, error.column));
 	if (!json_is_object(r->body))
 		return problem(r, 422, "wrong_type", "/", "The body must be an object.");
 	return STEP_NEXT;
@@ -214,18 +229,19 @@ enum step input_body(struct request *r)
 	enum step step = parse_body(r);
 	if (step != STEP_NEXT)
 		return step;
-	json_object_foreach(r->body, key, value)
-		if (!known_field(fields, key))
-			return wrong(r, "unknown_field", key, NULL);
+	json_object_foreach(r->body, key,
+			    value) if (!known_field(fields, key)) return wrong(r, "unknown_field", key, NULL);
 	for (int i = 0; i < r->route->body_fields; i++) {
-		step = take_value(r, &fields[i], json_object_get(r->body, fields[i].name), &r->values[r->route->query_fields + i]);
+		step = take_value(r, &fields[i], json_object_get(r->body, fields[i].name),
+				  &r->values[r->route->query_fields + i]);
 		if (step != STEP_NEXT)
 			return step;
 	}
 	return STEP_NEXT;
 }
 
-static enum step take_query_value(struct request *r, const struct field *f, struct slice text, struct db_value *out)
+static enum step take_query_value(struct request *r, const struct field *f, struct slice text,
+				  struct db_value *out)
 {
 	int64_t n;
 	switch (f->kind) {
@@ -284,11 +300,13 @@ static enum step split_query(struct request *r, struct slice query)
 		query = end ? (struct slice){ end + 1, query.len - pair.len - 1 } : (struct slice){ 0 };
 		const char *equals = pair.len ? memchr(pair.at, '=', pair.len) : NULL;
 		struct slice name = { pair.at, equals ? (size_t)(equals - pair.at) : pair.len };
-		struct slice value = equals ? (struct slice){ equals + 1, pair.len - name.len - 1 } : (struct slice){ 0 };
+		struct slice value =
+			equals ? (struct slice){ equals + 1, pair.len - name.len - 1 } : (struct slice){ 0 };
 		if (pair.len == 0)
 			continue;
 		if (!text_percent_decode(arena, name, &name) || !text_percent_decode(arena, value, &value))
-			return problem(r, 400, "query_invalid", NULL, "The query is not well-formed UTF-8 in percent encoding.");
+			return problem(r, 400, "query_invalid", NULL,
+				       "The query is not well-formed UTF-8 in percent encoding.");
 		enum step step = take_parameter(r, name, value);
 		if (step != STEP_NEXT)
 			return step;
@@ -299,7 +317,7 @@ static enum step split_query(struct request *r, struct slice query)
 enum step input_query(struct request *r)
 {
 	const struct field *fields = r->route->endpoint->query;
-	size_t count = (size_t)(r->route->query_fields + r->route->body_fields);
+	size_t count = (size_t)r->route->query_fields + (size_t)r->route->body_fields;
 	r->limit = 50;
 	r->values = arena_zalloc(http_arena(r->x), (count + 1) * sizeof *r->values);
 	if (!r->values)
@@ -320,6 +338,6 @@ const struct db_value *input_value(const struct request *r, const char *name)
 	for (int i = 0; i < r->route->body_fields; i++)
 		if (strcmp(e->body[i].name, name) == 0)
 			return &r->values[r->route->query_fields + i];
-	INVARIANT(!"a field that the table has");
+	INVARIANT(false); /* a field that the table has */
 	return NULL;
 }

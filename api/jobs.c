@@ -16,11 +16,14 @@ enum { SEES_JOBS = ROLE_ADMIN | ROLE_COUNTY | ROLE_MANAGER | ROLE_AUDITOR };
 
 const struct endpoint job_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/jobs", SEES_JOBS, list_query, .page = "id",
-	  .way = { { NULL, SQL_jobs_list, "query.state query.kind page.after page.limit" } }, .summary = "Jobs" },
-	{ HTTP_METHOD_GET, "/api/v1/jobs/{id}", SEES_JOBS, .way = { { NULL, SQL_job_get, "path.id" } }, .summary = "One job" },
+	  .way = { { NULL, SQL_jobs_list, "query.state query.kind page.after page.limit" } },
+	  .summary = "Jobs" },
+	{ HTTP_METHOD_GET, "/api/v1/jobs/{id}", SEES_JOBS, .way = { { NULL, SQL_job_get, "path.id" } },
+	  .summary = "One job" },
 	{ HTTP_METHOD_POST, "/api/v1/jobs/{id}/retry", ROLE_ADMIN | ROLE_MANAGER,
 	  .way = { { NULL, SQL_job_retry, "path.id" } }, .summary = "Try a dead job again" },
 	{ HTTP_METHOD_GET, "/api/v1/outbox", SEES_FIGURES, outbox_query, .page = "id",
-	  .way = { { NULL, SQL_outbox_list, "query.kind page.after page.limit" } }, .summary = "Reminders and other messages" },
+	  .way = { { NULL, SQL_outbox_list, "query.kind page.after page.limit" } },
+	  .summary = "Reminders and other messages" },
 	{ 0 },
 };

@@ -22,7 +22,9 @@ static enum step step_metrics(struct request *r)
 	struct buffer out;
 	buffer_init(&out, http_arena(r->x), 65536);
 	metrics_write(r->api->options.metrics, &out);
-	struct http_response response = { .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = buffer_taken(&out) };
+	struct http_response response = { .status = 200,
+					  .content_type = "text/plain; version=0.0.4; charset=utf-8",
+					  .body = buffer_taken(&out) };
 	return out.failed ? problem(r, 500, "answer_too_large", NULL, NULL) : answer_raw(r, &response);
 }
 
@@ -36,14 +38,17 @@ static request_step *const ready_steps[] = { step_ready, NULL };
 static request_step *const metrics_steps[] = { step_metrics, NULL };
 static request_step *const openapi_steps[] = { step_openapi, NULL };
 
-static const char status_schema[] =
-	"{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{\"status\":{\"type\":\"string\"}},\"additionalProperties\":false}";
+static const char status_schema[] = "{\"type\":\"object\",\"required\":[\"status\"],\"properties\":{"
+				    "\"status\":{\"type\":\"string\"}},\"additionalProperties\":false}";
 
 const struct endpoint meta_endpoints[] = {
-	{ HTTP_METHOD_GET, "/healthz", ANYBODY, .steps = health_steps, .plain = true, .summary = "The process runs", .says = status_schema },
-	{ HTTP_METHOD_GET, "/readyz", ANYBODY, .steps = ready_steps, .plain = true, .summary = "It can serve", .says = status_schema },
-	{ HTTP_METHOD_GET, "/metrics", ANYBODY, .steps = metrics_steps, .plain = true, .summary = "Prometheus metrics (text)" },
-	{ HTTP_METHOD_GET, "/openapi.json", ANYBODY, .steps = openapi_steps, .plain = true, .summary = "This description",
-	  .says = "{\"type\":\"object\"}" },
+	{ HTTP_METHOD_GET, "/healthz", ANYBODY, .steps = health_steps, .plain = true,
+	  .summary = "The process runs", .says = status_schema },
+	{ HTTP_METHOD_GET, "/readyz", ANYBODY, .steps = ready_steps, .plain = true, .summary = "It can serve",
+	  .says = status_schema },
+	{ HTTP_METHOD_GET, "/metrics", ANYBODY, .steps = metrics_steps, .plain = true,
+	  .summary = "Prometheus metrics (text)" },
+	{ HTTP_METHOD_GET, "/openapi.json", ANYBODY, .steps = openapi_steps, .plain = true,
+	  .summary = "This description", .says = "{\"type\":\"object\"}" },
 	{ 0 },
 };

@@ -14,7 +14,8 @@ static json_t *fields_schema(const struct field *fields)
 		if (f->required)
 			json_array_append_new(required, json_string(f->name));
 	}
-	json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
+	json_t *schema = json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties,
+				   "additionalProperties", 0);
 	if (json_array_size(required))
 		json_object_set_new(schema, "required", required);
 	else
@@ -52,8 +53,8 @@ static json_t *bare_schema(const struct field *f)
 		return enum_schema(f);
 	case F_INT:
 	case F_NUMBER:
-		return json_pack("{s:s, s:I, s:I}", "type", f->kind == F_INT ? "integer" : "number", "minimum", (json_int_t)f->min,
-				 "maximum", (json_int_t)f->max);
+		return json_pack("{s:s, s:I, s:I}", "type", f->kind == F_INT ? "integer" : "number",
+				 "minimum", (json_int_t)f->min, "maximum", (json_int_t)f->max);
 	case F_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
 	case F_TIME:
@@ -67,7 +68,8 @@ static json_t *bare_schema(const struct field *f)
 	case F_OBJECT:
 		return json_pack("{s:s}", "type", "object");
 	case F_ITEMS:
-		return json_pack("{s:s, s:I, s:o}", "type", "array", "maxItems", (json_int_t)f->max, "items", fields_schema(f->items));
+		return json_pack("{s:s, s:I, s:o}", "type", "array", "maxItems", (json_int_t)f->max, "items",
+				 fields_schema(f->items));
 	}
 	return json_object();
 }
@@ -100,7 +102,8 @@ static json_t *type_schema(enum db_type type)
 	case DB_JSON:
 		return json_object();
 	case DB_BYTES:
-		return json_pack("{s:[ss], s:s}", "type", "string", "null", "description", "A masked identity");
+		return json_pack("{s:[ss], s:s}", "type", "string", "null", "description",
+				 "A masked identity");
 	default:
 		return json_pack("{s:[ss]}", "type", "string", "null");
 	}
@@ -108,7 +111,8 @@ static json_t *type_schema(enum db_type type)
 
 static json_t *empty_object_schema(void)
 {
-	return json_pack("{s:s, s:{}, s:[], s:b}", "type", "object", "properties", "required", "additionalProperties", 0);
+	return json_pack("{s:s, s:{}, s:[], s:b}", "type", "object", "properties", "required",
+			 "additionalProperties", 0);
 }
 
 static void add_column(json_t *object, const char *name, json_t *schema)
@@ -132,7 +136,8 @@ static json_t *row_schema(const struct db_shape *shape)
 		snprintf(group, sizeof group, "%.*s", (int)(dot - name), name);
 		if (!json_object_get(json_object_get(row, "properties"), group))
 			add_column(row, group, empty_object_schema());
-		add_column(json_object_get(json_object_get(row, "properties"), group), dot + 1, type_schema(shape->column[i].type));
+		add_column(json_object_get(json_object_get(row, "properties"), group), dot + 1,
+			   type_schema(shape->column[i].type));
 	}
 	return row;
 }
@@ -142,8 +147,8 @@ static json_t *way_schema(const struct api *api, const struct way *way)
 	json_t *row = row_schema(db_shape_of(api->options.db, way->statement));
 	if (sql_texts[way->statement].shape != SQL_SHAPE_many)
 		return row;
-	return json_pack("{s:s, s:[s], s:{s:{s:s, s:o}}, s:b}", "type", "object", "required", "items", "properties", "items",
-			 "type", "array", "items", row, "additionalProperties", 0);
+	return json_pack("{s:s, s:[s], s:{s:{s:s, s:o}}, s:b}", "type", "object", "required", "items",
+			 "properties", "items", "type", "array", "items", row, "additionalProperties", 0);
 }
 
 static json_t *answer_schema(const struct api *api, const struct route *route)
@@ -159,7 +164,8 @@ static json_t *answer_schema(const struct api *api, const struct route *route)
 		else
 			json_array_append_new(any, schema);
 	}
-	json_t *only = json_array_size(any) == 1 ? json_incref(json_array_get(any, 0)) : json_pack("{s:O}", "anyOf", any);
+	json_t *only = json_array_size(any) == 1 ? json_incref(json_array_get(any, 0))
+						 : json_pack("{s:O}", "anyOf", any);
 	json_decref(any);
 	return only;
 }
@@ -174,13 +180,15 @@ static json_t *success(const struct api *api, const struct route *route)
 		schema = answer_schema(api, route);
 	json_t *answer = json_pack("{s:s}", "description", "Done");
 	if (schema)
-		json_object_set_new(answer, "content", json_pack("{s:{s:o}}", "application/json", "schema", schema));
+		json_object_set_new(answer, "content",
+				    json_pack("{s:{s:o}}", "application/json", "schema", schema));
 	return answer;
 }
 
 static void add_parameter(json_t *list, const char *name, const char *in, bool required, json_t *schema)
 {
-	json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "name", name, "in", in, "required", required, "schema", schema));
+	json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "name", name, "in", in, "required",
+					      required, "schema", schema));
 }
 
 static void path_parameters(json_t *list, const char *path)
@@ -199,13 +207,19 @@ static json_t *parameters(const struct route *route)
 	json_t *list = json_array();
 	path_parameters(list, e->path);
 	for (int i = 0; i < route->query_fields; i++)
-		add_parameter(list, e->query[i].name, "query", e->query[i].required, field_schema(&e->query[i]));
+		add_parameter(list, e->query[i].name, "query", e->query[i].required,
+			      field_schema(&e->query[i]));
 	if (e->page) {
-		add_parameter(list, "limit", "query", false, json_pack("{s:s, s:i, s:i, s:i}", "type", "integer", "minimum", 1, "maximum", 200, "default", 50));
-		add_parameter(list, "after", "query", false, json_pack("{s:s, s:s}", "type", "string", "description", "From the Link header of the page before"));
+		add_parameter(list, "limit", "query", false,
+			      json_pack("{s:s, s:i, s:i, s:i}", "type", "integer", "minimum", 1, "maximum",
+					200, "default", 50));
+		add_parameter(list, "after", "query", false,
+			      json_pack("{s:s, s:s}", "type", "string", "description",
+					"From the Link header of the page before"));
 	}
 	if (route->ways && sql_texts[route->way[0].way->statement].shape == SQL_SHAPE_write) {
-		add_parameter(list, "Idempotency-Key", "header", false, json_pack("{s:s, s:i}", "type", "string", "maxLength", 200));
+		add_parameter(list, "Idempotency-Key", "header", false,
+			      json_pack("{s:s, s:i}", "type", "string", "maxLength", 200));
 		add_parameter(list, "If-Match", "header", false, json_pack("{s:s}", "type", "string"));
 	}
 	return list;
@@ -225,13 +239,19 @@ static json_t *operation(const struct api *api, const struct route *route)
 	const struct endpoint *e = route->endpoint;
 	char status[8];
 	snprintf(status, sizeof status, "%d", e->status ? e->status : 200);
-	json_t *op = json_pack("{s:s, s:o, s:{s:o, s:{s:s}}, s:o}", "summary", e->summary, "parameters", parameters(route), "responses", status,
-			       success(api, route), "default", "$ref", "#/components/responses/Problem", "x-roles", roles_of(e->roles));
+	json_t *op = json_pack("{s:s, s:o, s:{s:o, s:{s:s}}, s:o}", "summary", e->summary, "parameters",
+			       parameters(route), "responses", status, success(api, route), "default", "$ref",
+			       "#/components/responses/Problem", "x-roles", roles_of(e->roles));
 	if (e->body)
-		json_object_set_new(op, "requestBody", json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema", fields_schema(e->body)));
+		json_object_set_new(op, "requestBody",
+				    json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema",
+					      fields_schema(e->body)));
 	if (e->sink)
-		json_object_set_new(op, "requestBody", json_pack("{s:{s:{s:{}}, s:{s:{}}}}", "content", "text/csv", "schema",
-					"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "schema"));
+		json_object_set_new(
+			op, "requestBody",
+			json_pack("{s:{s:{s:{}}, s:{s:{}}}}", "content", "text/csv", "schema",
+				  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+				  "schema"));
 	if (e->roles == ANYBODY)
 		json_object_set_new(op, "security", json_array());
 	return op;
@@ -242,26 +262,33 @@ static json_t *components(void)
 	json_t *codes = json_array();
 	for (const struct verdict *v = verdicts; v->name; v++)
 		json_array_append_new(codes, json_string(v->name));
-	json_t *problem_schema = json_pack("{s:s, s:[ssss], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:o}, s:{s:s}, s:{s:s}}}", "type", "object",
-		"required", "type", "title", "status", "code", "properties", "type", "type", "string", "title", "type", "string", "status", "type", "integer",
-		"code", "type", "string", "examples", codes, "field", "type", "string", "detail", "type", "string");
-	return json_pack("{s:{s:{s:s, s:{s:{s:o}}}}, s:{s:{s:s, s:s}, s:{s:s, s:s, s:s}}}", "responses", "Problem", "description", "Refused (RFC 9457)",
-			 "content", "application/problem+json", "schema", problem_schema, "securitySchemes", "bearer", "type", "http", "scheme", "bearer",
-			 "cookie", "type", "apiKey", "in", "cookie", "name", "tantu_session");
+	json_t *problem_schema = json_pack(
+		"{s:s, s:[ssss], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:o}, s:{s:s}, s:{s:s}}}", "type",
+		"object", "required", "type", "title", "status", "code", "properties", "type", "type",
+		"string", "title", "type", "string", "status", "type", "integer", "code", "type", "string",
+		"examples", codes, "field", "type", "string", "detail", "type", "string");
+	return json_pack("{s:{s:{s:s, s:{s:{s:o}}}}, s:{s:{s:s, s:s}, s:{s:s, s:s, s:s}}}", "responses",
+			 "Problem", "description", "Refused (RFC 9457)", "content",
+			 "application/problem+json", "schema", problem_schema, "securitySchemes", "bearer",
+			 "type", "http", "scheme", "bearer", "cookie", "type", "apiKey", "in", "cookie",
+			 "name", "tantu_session");
 }
 
 bool openapi_write(struct api *api)
 {
-	static const char *const methods[] = { "get", "head", "post", "put", "patch", "delete", "options", "other" };
+	static const char *const methods[] = { "get",   "head",   "post",    "put",
+					       "patch", "delete", "options", "other" };
 	json_t *paths = json_object();
 	for (int i = 0; i < api->route_count; i++) {
 		const struct endpoint *e = api->routes[i].endpoint;
 		if (!json_object_get(paths, e->path))
 			json_object_set_new(paths, e->path, json_object());
-		json_object_set_new(json_object_get(paths, e->path), methods[e->method], operation(api, &api->routes[i]));
+		json_object_set_new(json_object_get(paths, e->path), methods[e->method],
+				    operation(api, &api->routes[i]));
 	}
-	json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:[{s:[]}, {s:[]}]}", "openapi", "3.1.0", "info", "title", "Tantu 坦途", "version",
-				TANTU_VERSION, "paths", paths, "components", components(), "security", "bearer", "cookie");
+	json_t *all = json_pack("{s:s, s:{s:s, s:s}, s:o, s:o, s:[{s:[]}, {s:[]}]}", "openapi", "3.1.0",
+				"info", "title", "Tantu 坦途", "version", TANTU_VERSION, "paths", paths,
+				"components", components(), "security", "bearer", "cookie");
 	char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
 	buffer_init(&api->openapi, api->arena, 65536);
 	if (text)

@@ -8,7 +8,8 @@ static const char *const directions[] = { "at_least", "more_than", NULL };
 static const char *const pers[] = { "period", "year", NULL };
 
 static const struct field plan_in[] = {
-	{ "code", F_TEXT, .required = true, .min = 2, .max = 32, .says = "Lower-case letters, digits, - and _; a letter first." },
+	{ "code", F_TEXT, .required = true, .min = 2, .max = 32,
+	  .says = "Lower-case letters, digits, - and _; a letter first." },
 	{ "name_zh", F_TEXT, .required = true, .max = 200 },
 	{ "name_ko", F_TEXT, .max = 200 },
 	{ "name_en", F_TEXT, .max = 200 },
@@ -54,30 +55,36 @@ static const struct field part[] = {
 	{ 0 },
 };
 static const struct field split_in[] = {
-	{ "items", F_ITEMS, .required = true, .max = 2000, .items = part, .says = "The whole split; what is missing is the remainder." },
+	{ "items", F_ITEMS, .required = true, .max = 2000, .items = part,
+	  .says = "The whole split; what is missing is the remainder." },
 	{ 0 },
 };
 
 const struct endpoint plan_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/plans", SIGNED_IN, .page = "code",
 	  .way = { { NULL, SQL_plans_list, "page.after page.limit" } }, .summary = "Plans" },
-	{ HTTP_METHOD_GET, "/api/v1/plans/{code}", SIGNED_IN, .way = { { NULL, SQL_plan_get, "path.code" } }, .summary = "One plan" },
+	{ HTTP_METHOD_GET, "/api/v1/plans/{code}", SIGNED_IN, .way = { { NULL, SQL_plan_get, "path.code" } },
+	  .summary = "One plan" },
 	{ HTTP_METHOD_POST, "/api/v1/plans", RUNS_PLANS, NULL, plan_in, .status = 201,
 	  .way = { { NULL, SQL_plan_create,
-		     "in.code in.name_zh in.name_ko in.name_en in.region in.begins_on in.ends_on in.who_counts in.eligibility "
+		     "in.code in.name_zh in.name_ko in.name_en in.region in.begins_on in.ends_on "
+		     "in.who_counts in.eligibility "
 		     "in.notice_days in.subsidy_ceiling" } },
 	  .summary = "A new plan, or the next period of one" },
 	{ HTTP_METHOD_PATCH, "/api/v1/plans/{code}", RUNS_PLANS, NULL, plan_change_in,
 	  .way = { { NULL, SQL_plan_change,
-		     "path.code if_match in.name_zh in.name_ko in.name_en in.begins_on in.ends_on in.who_counts in.eligibility "
+		     "path.code if_match in.name_zh in.name_ko in.name_en in.begins_on in.ends_on "
+		     "in.who_counts in.eligibility "
 		     "in.notice_days in.subsidy_ceiling" } },
 	  .summary = "Change a plan" },
 	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/indicators/{indicator}", RUNS_PLANS, NULL, indicator_in,
 	  .way = { { NULL, SQL_indicator_put,
-		     "path.code path.indicator in.name_zh in.name_ko in.name_en in.unit in.target in.direction in.per in.binding "
+		     "path.code path.indicator in.name_zh in.name_ko in.name_en in.unit in.target "
+		     "in.direction in.per in.binding "
 		     "if_match" } },
 	  .summary = "Make or change an indicator" },
-	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/targets", SIGNED_IN, .way = { { NULL, SQL_targets_get, "path.code" } },
+	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/targets", SIGNED_IN,
+	  .way = { { NULL, SQL_targets_get, "path.code" } },
 	  .summary = "Targets, their split, and what remains" },
 	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/targets/{indicator}", RUNS_PLANS, NULL, split_in,
 	  .way = { { NULL, SQL_targets_put, "path.code path.indicator if_match in.items" } },

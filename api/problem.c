@@ -11,7 +11,8 @@ const struct verdict verdicts[] = {
 	{ "stage_not_allowed", 422, "The case cannot go to this stage from where it is.", "/to" },
 	{ "role_not_allowed", 403, "Your role may not do this.", NULL },
 	{ "note_required", 422, "This step needs a reason.", "/note" },
-	{ "not_eligible", 422, "The household does not fulfil the plan's rule; a plan manager may approve with a reason.", "/to" },
+	{ "not_eligible", 422,
+	  "The household does not fulfil the plan's rule; a plan manager may approve with a reason.", "/to" },
 	{ "notice_not_over", 422, "The public notice (公示) is not over.", "/happened_at" },
 	{ "happened_in_future", 422, "It cannot have happened in the future.", "/happened_at" },
 	{ "happened_before_last", 422, "It cannot have happened before the step before it.", "/happened_at" },
@@ -51,7 +52,7 @@ const struct verdict *verdict_of(struct slice name)
 	for (const struct verdict *v = verdicts; v->name; v++)
 		if (slice_is(name, v->name))
 			return v;
-	INVARIANT(!"a verdict that the table has");
+	INVARIANT(false); /* a verdict that the table has */
 	return NULL;
 }
 
@@ -84,7 +85,8 @@ static const char *title_of_status(int status)
 }
 
 /* Without the closing brace, so that more members can follow. */
-void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field, const char *detail)
+void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field,
+		   const char *detail)
 {
 	buffer_printf(out, "{\"type\":\"about:blank\",\"title\":");
 	json_write_text(out, slice_of(title ? title : title_of_status(status)));
@@ -108,10 +110,12 @@ enum step problem(struct request *r, int status, const char *code, const char *f
 	struct http_response response = {
 		.status = status,
 		.content_type = "application/problem+json",
-		.extra_headers = status == 401 ? "WWW-Authenticate: Bearer\r\n" :
-				 status == 503 || status == 429 ? "Retry-After: 1\r\n" : NULL,
-		.body = out.failed ? SLICE("{\"type\":\"about:blank\",\"title\":\"Too large\",\"status\":413,\"code\":\"too_long\"}") :
-				     buffer_taken(&out),
+		.extra_headers = status == 401                    ? "WWW-Authenticate: Bearer\r\n"
+				 : status == 503 || status == 429 ? "Retry-After: 1\r\n"
+								  : NULL,
+		.body = out.failed ? SLICE("{\"type\":\"about:blank\",\"title\":\"Too "
+					   "large\",\"status\":413,\"code\":\"too_long\"}")
+				   : buffer_taken(&out),
 	};
 	return answer_raw(r, &response);
 }
@@ -138,8 +142,8 @@ static const struct {
 
 static enum step problem_of_sqlstate(struct request *r, const struct db_reply *reply)
 {
-	log_line(LOG_WARN, "statement_failed", LOG_TEXT("trace", r->trace), LOG_TEXT("sqlstate", reply->sqlstate),
-		 LOG_TEXT("constraint", reply->constraint));
+	log_line(LOG_WARN, "statement_failed", LOG_TEXT("trace", r->trace),
+		 LOG_TEXT("sqlstate", reply->sqlstate), LOG_TEXT("constraint", reply->constraint));
 	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
 		if (strncmp(reply->sqlstate, errors[i].sqlstate, strlen(errors[i].sqlstate)) == 0)
 			return problem(r, errors[i].status, errors[i].code, NULL, NULL);
@@ -153,7 +157,8 @@ enum step problem_of_reply(struct request *r, const struct db_reply *reply)
 		return problem(r, 503, "database_unavailable", NULL, NULL);
 	case DB_UNKNOWN:
 		return problem(r, 503, "outcome_unknown", NULL,
-			       "The connection to the database broke while this was written. Send it again with the same Idempotency-Key.");
+			       "The connection to the database broke while this was written. Send it again "
+			       "with the same Idempotency-Key.");
 	default:
 		return problem_of_sqlstate(r, reply);
 	}

@@ -21,8 +21,8 @@ static const struct field recode_in[] = {
 const struct endpoint region_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/regions", SIGNED_IN, list_query, .page = "code",
 	  .way = { { NULL, SQL_regions_list, "query.parent page.after page.limit" } }, .summary = "Regions" },
-	{ HTTP_METHOD_GET, "/api/v1/regions/{code}", SIGNED_IN, .way = { { NULL, SQL_region_get, "path.code" } },
-	  .summary = "A region, by any code it ever had" },
+	{ HTTP_METHOD_GET, "/api/v1/regions/{code}", SIGNED_IN,
+	  .way = { { NULL, SQL_region_get, "path.code" } }, .summary = "A region, by any code it ever had" },
 	{ HTTP_METHOD_POST, "/api/v1/regions", RUNS_PLANS, NULL, region_in, .status = 201,
 	  .way = { { NULL, SQL_region_create, "in.code in.name in.parent" } }, .summary = "A new region" },
 	{ HTTP_METHOD_POST, "/api/v1/regions/{code}/recode", RUNS_PLANS, NULL, recode_in,

@@ -56,7 +56,8 @@ static enum step step_open(struct request *r)
 	struct db_scope system = db_scope_system();
 	if (!s->known || !s->right) {
 		metric_add(r->api->sign_in_failures, 1);
-		log_line(LOG_WARN, "sign_in_failed", LOG_TEXT("trace", r->trace), LOG_NUMBER("account", atoll(s->account)));
+		log_line(LOG_WARN, "sign_in_failed", LOG_TEXT("trace", r->trace),
+			 LOG_TEXT("account", s->account));
 		return problem(r, 401, "wrong_user_or_password", NULL, NULL);
 	}
 	token_new(s->token);
@@ -90,9 +91,12 @@ static enum step step_opened(struct request *r)
 	buffer_text(&out, ",\"expires_at\":");
 	json_write_time(&out, db_get_int(rows, 0, 1));
 	buffer_char(&out, '}');
-	/* Secure is the reverse proxy's to add where TLS ends there; browsers keep it on localhost without. */
-	const char *cookie = arena_printf(http_arena(r->x), "Set-Cookie: tantu_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d\r\n",
-					  s->token, r->api->options.session_seconds);
+	/* Secure is the reverse proxy's to add where TLS ends there; browsers keep it on localhost without.
+	 */
+	const char *cookie = arena_printf(
+		http_arena(r->x),
+		"Set-Cookie: tantu_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d\r\n", s->token,
+		r->api->options.session_seconds);
 	return answer_json(r, 201, buffer_taken(&out), cookie);
 }
 
@@ -106,8 +110,11 @@ static enum step step_close(struct request *r)
 
 static enum step step_closed(struct request *r)
 {
-	struct http_response gone = { .status = 204,
-				      .extra_headers = "Set-Cookie: tantu_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0\r\n" };
+	struct http_response gone = {
+		.status = 204,
+		.extra_headers =
+			"Set-Cookie: tantu_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0\r\n"
+	};
 	if (r->reply->outcome != DB_OK)
 		return problem_of_reply(r, r->reply);
 	session_cache_drop(r->api->sessions, r->token_hash);
@@ -131,13 +138,18 @@ static const struct field sign_in_in[] = {
 };
 
 const struct endpoint session_endpoints[] = {
-	{ HTTP_METHOD_POST, "/api/v1/session", ANYBODY, NULL, sign_in_in, .status = 201, .steps = sign_in_steps, .plain = true,
+	{ HTTP_METHOD_POST, "/api/v1/session", ANYBODY, NULL, sign_in_in, .status = 201,
+	  .steps = sign_in_steps, .plain = true,
 	  .summary = "Sign in (no Idempotency-Key: the answer holds a secret that is not kept)",
-	  .says = "{\"type\":\"object\",\"required\":[\"token\",\"role\",\"user\",\"region\",\"expires_at\"],\"properties\":{"
-		  "\"token\":{\"type\":\"string\"},\"role\":{\"type\":\"string\"},\"user\":{\"type\":\"string\"},"
-		  "\"region\":{\"type\":[\"string\",\"null\"]},\"expires_at\":{\"type\":\"string\",\"format\":\"date-time\"}}}" },
-	{ HTTP_METHOD_GET, "/api/v1/session", SIGNED_IN, .steps = who_steps, .way = { { NULL, SQL_account_get, "step.0" } },
-	  .summary = "Who am I" },
-	{ HTTP_METHOD_DELETE, "/api/v1/session", SIGNED_IN, .status = 204, .steps = sign_out_steps, .plain = true, .summary = "Sign out" },
+	  .says = "{\"type\":\"object\",\"required\":[\"token\",\"role\",\"user\",\"region\",\"expires_at\"],"
+		  "\"properties\":{"
+		  "\"token\":{\"type\":\"string\"},\"role\":{\"type\":\"string\"},\"user\":{\"type\":"
+		  "\"string\"},"
+		  "\"region\":{\"type\":[\"string\",\"null\"]},\"expires_at\":{\"type\":\"string\","
+		  "\"format\":\"date-time\"}}}" },
+	{ HTTP_METHOD_GET, "/api/v1/session", SIGNED_IN, .steps = who_steps,
+	  .way = { { NULL, SQL_account_get, "step.0" } }, .summary = "Who am I" },
+	{ HTTP_METHOD_DELETE, "/api/v1/session", SIGNED_IN, .status = 204, .steps = sign_out_steps,
+	  .plain = true, .summary = "Sign out" },
 	{ 0 },
 };

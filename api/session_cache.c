@@ -66,7 +66,8 @@ static void remove_entry(struct session_cache *cache, struct entry *entry)
 	cache->used--;
 }
 
-const struct principal *session_cache_find(struct session_cache *cache, const unsigned char hash[32], int64_t now)
+const struct principal *session_cache_find(struct session_cache *cache, const unsigned char hash[32],
+					   int64_t now)
 {
 	struct entry *entry = seek(cache, hash);
 	if (!entry->used)

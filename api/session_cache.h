@@ -18,7 +18,8 @@ struct session_cache;
 struct session_cache *session_cache_new(size_t most);
 void session_cache_free(struct session_cache **cache);
 /* NULL when it is not known or has expired. Valid until the next call. */
-const struct principal *session_cache_find(struct session_cache *cache, const unsigned char hash[32], int64_t now);
+const struct principal *session_cache_find(struct session_cache *cache, const unsigned char hash[32],
+					   int64_t now);
 /* epoch: what session_cache_epoch said when the lookup began; an entry that was looked up before a
  * revocation was heard is not kept. */
 void session_cache_put(struct session_cache *cache, const unsigned char hash[32], const struct principal *who,

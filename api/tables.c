@@ -3,6 +3,7 @@
 #include "api/tables.h"
 
 const struct endpoint *const endpoint_tables[] = {
-	case_endpoints, total_endpoints, plan_endpoints,	 region_endpoints, import_endpoints,
-	person_endpoints, job_endpoints,  session_endpoints, account_endpoints,	meta_endpoints,	  NULL,
+	case_endpoints,    total_endpoints,  plan_endpoints, region_endpoints,
+	import_endpoints,  person_endpoints, job_endpoints,  session_endpoints,
+	account_endpoints, meta_endpoints,   NULL,
 };

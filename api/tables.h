@@ -5,8 +5,9 @@
 
 #include "api/endpoint.h"
 
-extern const struct endpoint case_endpoints[], total_endpoints[], plan_endpoints[], region_endpoints[], import_endpoints[],
-	person_endpoints[], job_endpoints[], session_endpoints[], account_endpoints[], meta_endpoints[];
+extern const struct endpoint case_endpoints[], total_endpoints[], plan_endpoints[], region_endpoints[],
+	import_endpoints[], person_endpoints[], job_endpoints[], session_endpoints[], account_endpoints[],
+	meta_endpoints[];
 
 extern const char *const stage_names[]; /* cases.c */
 

@@ -25,8 +25,8 @@ static int days_in_month(int year, int month)
 bool text_is_date(struct slice s)
 {
 	int year = digits(s, 0, 4), month = digits(s, 5, 2), day = digits(s, 8, 2);
-	return s.len == 10 && s.at[4] == '-' && s.at[7] == '-' && year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
-	       day <= days_in_month(year, month);
+	return s.len == 10 && s.at[4] == '-' && s.at[7] == '-' && year >= 1 && month >= 1 && month <= 12 &&
+	       day >= 1 && day <= days_in_month(year, month);
 }
 
 static bool is_offset(struct slice s)
@@ -34,17 +34,19 @@ static bool is_offset(struct slice s)
 	if (s.len == 1)
 		return s.at[0] == 'Z' || s.at[0] == 'z';
 	int hours = digits(s, 1, 2), minutes = digits(s, 4, 2);
-	return s.len == 6 && (s.at[0] == '+' || s.at[0] == '-') && s.at[3] == ':' && hours >= 0 && hours <= 15 &&
-	       minutes >= 0 && minutes <= 59;
+	return s.len == 6 && (s.at[0] == '+' || s.at[0] == '-') && s.at[3] == ':' && hours >= 0 &&
+	       hours <= 15 && minutes >= 0 && minutes <= 59;
 }
 
 bool text_is_time(struct slice s)
 {
-	if (s.len < 20 || s.len > 40 || !text_is_date((struct slice){ s.at, 10 }) || (s.at[10] != 'T' && s.at[10] != 't'))
+	if (s.len < 20 || s.len > 40 || !text_is_date((struct slice){ s.at, 10 }) ||
+	    (s.at[10] != 'T' && s.at[10] != 't'))
 		return false;
 	int hour = digits(s, 11, 2), minute = digits(s, 14, 2), second = digits(s, 17, 2);
 	size_t at = 19;
-	if (s.at[13] != ':' || s.at[16] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+	if (s.at[13] != ':' || s.at[16] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+	    second < 0 || second > 60)
 		return false;
 	if (at < s.len && s.at[at] == '.') {
 		size_t start = ++at;
@@ -74,12 +76,14 @@ bool text_is_citizen_id(struct slice s)
 bool text_is_json_type(struct slice type)
 {
 	const char *semicolon = type.len ? memchr(type.at, ';', type.len) : NULL;
-	struct slice media = slice_trim((struct slice){ type.at, semicolon ? (size_t)(semicolon - type.at) : type.len });
+	struct slice media =
+		slice_trim((struct slice){ type.at, semicolon ? (size_t)(semicolon - type.at) : type.len });
 	if (!slice_equal_nocase(media, SLICE("application/json")))
 		return false;
 	if (!semicolon)
 		return true;
-	struct slice rest = slice_trim((struct slice){ semicolon + 1, type.len - (size_t)(semicolon + 1 - type.at) });
+	struct slice rest =
+		slice_trim((struct slice){ semicolon + 1, type.len - (size_t)(semicolon + 1 - type.at) });
 	return rest.len == 0 || slice_equal_nocase(rest, SLICE("charset=utf-8")) ||
 	       slice_equal_nocase(rest, SLICE("charset=\"utf-8\""));
 }

@@ -5,7 +5,8 @@
 
 #include "service/arena.h"
 
-/* RFC 3339 with an offset, years 0001–9999, a day that exists; the offset within ±15:59 (PostgreSQL's own limit). */
+/* RFC 3339 with an offset, years 0001–9999, a day that exists; the offset within ±15:59 (PostgreSQL's own
+ * limit). */
 bool text_is_time(struct slice s);
 /* YYYY-MM-DD, a day that exists, year not 0000. */
 bool text_is_date(struct slice s);

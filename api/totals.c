@@ -5,7 +5,8 @@
 #include "api/tables.h"
 
 static const struct field progress_query[] = {
-	{ "region", F_REGION, .says = "Any code the region ever had; without it the plan's region, or yours within it." },
+	{ "region", F_REGION,
+	  .says = "Any code the region ever had; without it the plan's region, or yours within it." },
 	{ "as_of", F_DATE, .says = "The figures on that day" },
 	{ "known_at", F_DATE, .says = "by what was known on this day." },
 	{ 0 },
@@ -18,9 +19,10 @@ static const struct field totals_query[] = {
 	{ 0 },
 };
 
-static const char *const measures[] = { "counted",	"in_registered", "in_approved", "in_surveyed", "in_designed",
-					"in_assigned",	"in_building",	 "in_built",	"in_accepted", "in_closed",
-					"in_rejected",	"in_withdrawn",	 "in_suspended", "in_rework",  NULL };
+static const char *const measures[] = { "counted",      "in_registered", "in_approved", "in_surveyed",
+					"in_designed",  "in_assigned",   "in_building", "in_built",
+					"in_accepted",  "in_closed",     "in_rejected", "in_withdrawn",
+					"in_suspended", "in_rework",     NULL };
 static const struct field cases_query[] = {
 	{ "measure", F_ENUM, .required = true, .of = measures },
 	{ "region", F_REGION },
@@ -37,7 +39,8 @@ const struct endpoint total_endpoints[] = {
 	  .summary = "A plan's total against its target" },
 	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/progress/cases", SEES_FIGURES, cases_query, .page = "id",
 	  .way = { { NULL, SQL_progress_cases,
-		     "path.code query.region query.measure query.as_of query.known_at page.after page.limit" } },
+		     "path.code query.region query.measure query.as_of query.known_at page.after "
+		     "page.limit" } },
 	  .summary = "The households a figure is made of" },
 	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/totals", SEES_FIGURES, totals_query,
 	  .way = { { "by=county", SQL_totals_by_county, "path.code query.region" },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One connection carrying one group: [scope][step]…[Sync] in one write and one transaction. Nobody of the group
- * is answered before the Sync's own result, which comes after the commit. When a member breaks the transaction,
- * the innocent go back to the front of the lane and the guilty one runs again alone; only then it fails. */
+ * One connection carrying one group: [scope][step]…[Sync] in one write and one transaction. Nobody of the
+ * group is answered before the Sync's own result, which comes after the commit. When a member breaks the
+ * transaction, the innocent go back to the front of the lane and the guilty one runs again alone; only then
+ * it fails. */
 #include "db/internal.h"
 #include "service/log.h"
 #include <stdio.h>
@@ -24,7 +25,8 @@ static void expect(struct db_connection *c, struct db_call *call, int step)
 	c->expected[c->expected_count++] = (struct expected){ call, step };
 }
 
-static bool send_statement(struct db_connection *c, enum sql statement, const struct db_value *values, int count)
+static bool send_statement(struct db_connection *c, enum sql statement, const struct db_value *values,
+			   int count)
 {
 	const char *at[DB_PARAMETERS];
 	int len[DB_PARAMETERS], format[DB_PARAMETERS];
@@ -100,7 +102,7 @@ void connection_send_group(struct db_connection *c)
 	take_group(c);
 	order_by_scope(c);
 	c->expected_count = c->received = 0;
-	c->broken = false;
+	c->broken = c->gone = false;
 	c->guilty = NULL;
 	for (int i = 0; i < c->group_size; i++) {
 		if (i == 0 || !db_scope_equal(&c->group[i]->scope, &c->group[i - 1]->scope))
@@ -149,10 +151,12 @@ static void answer_ok(struct db_call *call)
 static void run_again_or_fail(struct db_connection *c, struct db_call *call)
 {
 	bool innocent = c->guilty && c->guilty != call;
-	bool once_more = is_transient(c->sqlstate) || is_shutdown(c->sqlstate) ? call->tries < 3 : !call->alone;
+	bool once_more =
+		is_transient(c->sqlstate) || is_shutdown(c->sqlstate) ? call->tries < 3 : !call->alone;
 	if (call->dropped) {
 		answer_failed(c, call);
-	} else if (innocent || (once_more && (c->group_size > 1 || is_transient(c->sqlstate) || is_shutdown(c->sqlstate)))) {
+	} else if (innocent || (once_more && (c->group_size > 1 || is_transient(c->sqlstate) ||
+					      is_shutdown(c->sqlstate)))) {
 		call->alone = call->alone || !innocent;
 		lane_put_back(c->lane, call);
 	} else {
@@ -189,8 +193,10 @@ static void take_result(struct db_connection *c, PGresult *result)
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		break;
-	default:
-		if (!c->broken) {
+	default: /* without a SQLSTATE it is libpq that speaks: the connection is gone, and what was done is
+		    unknown */
+		c->gone = c->gone || !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		if (!c->broken && !c->gone) {
 			keep_error(c, result);
 			c->guilty = e ? e->call : NULL;
 		}
@@ -200,7 +206,7 @@ static void take_result(struct db_connection *c, PGresult *result)
 
 static void group_input(struct db_connection *c)
 {
-	while (c->state == CONNECTION_BUSY && !PQisBusy(c->link.pg)) {
+	while (c->state == CONNECTION_BUSY && !c->gone && !PQisBusy(c->link.pg)) {
 		PGresult *result = PQgetResult(c->link.pg);
 		if (!result) {
 			if (c->received >= c->expected_count)
@@ -213,6 +219,8 @@ static void group_input(struct db_connection *c)
 			take_result(c, result);
 		}
 	}
+	if (c->gone)
+		db_link_drop(&c->link, "the connection broke while a group was under way");
 }
 
 static void on_input(struct db_link *link)
@@ -234,10 +242,12 @@ static void on_connected(struct db_link *link)
 static void on_lost(struct db_link *link)
 {
 	struct db_connection *c = (struct db_connection *)link;
-	static const struct db_reply unknown = { .outcome = DB_UNKNOWN }, unavailable = { .outcome = DB_UNAVAILABLE };
+	static const struct db_reply unknown = { .outcome = DB_UNKNOWN },
+				     unavailable = { .outcome = DB_UNAVAILABLE };
 	bool certain = c->lane->name == DB_LANE_read || (c->state == CONNECTION_BUSY && c->broken);
 	int size = c->state == CONNECTION_BUSY ? c->group_size : 0;
 	c->state = CONNECTION_DOWN;
+	c->gone = false;
 	c->group_size = 0;
 	for (int i = size - 1; i >= 0; i--) {
 		struct db_call *call = c->group[i];
@@ -272,9 +282,10 @@ struct db_connection *connection_new(struct db *db, struct lane *lane)
 	c->link.loop = db->loop;
 	c->link.conninfo = db->options.conninfo;
 	/* Jobs meet tables that were empty when the connection began: they are planned anew each time. */
-	c->link.options = lane->name == DB_LANE_work ?
-				  "-c statement_timeout=900000 -c TimeZone=UTC -c plan_cache_mode=force_custom_plan -c jit=off" :
-				  "-c statement_timeout=15000 -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off";
+	c->link.options = lane->name == DB_LANE_work ? "-c statement_timeout=900000 -c TimeZone=UTC -c "
+						       "plan_cache_mode=force_custom_plan -c jit=off"
+						     : "-c statement_timeout=15000 -c TimeZone=UTC -c "
+						       "plan_cache_mode=force_generic_plan -c jit=off";
 	c->link.events = &events;
 	db_link_open(&c->link);
 	return c;

@@ -61,26 +61,28 @@ struct db_reply {
 };
 typedef void db_done(void *context, const struct db_reply *reply);
 
-/* One statement of a call. Values are copied as pointers: what they point to lives until the answer (or db_cancel). */
+/* One statement of a call. Values are copied as pointers: what they point to lives until the answer (or
+ * db_cancel). */
 struct db_step {
 	enum sql statement;
 	int count;
 	const struct db_value *values;
 };
 
-/* Never answers NULL. scope is copied. All steps run in one transaction, in order, on the lane of the first. */
+/* Never answers NULL. scope is copied. All steps run in one transaction, in order, on the lane of the first.
+ */
 struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
 			  db_done *done, void *context);
 /* The answer is no longer wanted: not sent yet → never sent; sent → runs, its answer is dropped. */
 void db_cancel(struct db_call *call);
 
 struct db_options {
-	const char *conninfo;       /* as the application role; several hosts allowed */
-	int connections[DB_LANES];  /* 0: this process does not use the lane */
-	int waiting_most;           /* calls waiting a lane; one more is DB_UNAVAILABLE */
-	bool listen;                /* hear NOTIFY job and session_ended */
+	const char *conninfo;      /* as the application role; several hosts allowed */
+	int connections[DB_LANES]; /* 0: this process does not use the lane */
+	int waiting_most;          /* calls waiting a lane; one more is DB_UNAVAILABLE */
+	bool listen;               /* hear NOTIFY job and session_ended */
 	void (*on_notify)(void *context, const char *channel, const char *payload);
-	void (*on_deaf)(void *context); /* notifications may have been missed: trust no cache */
+	void (*on_deaf)(void *context);  /* notifications may have been missed: trust no cache */
 	void (*on_ready)(void *context); /* every lane has a connection, once */
 	void (*on_unfit)(void *context, const char *why); /* schema and program do not fit: stop */
 	void *context;

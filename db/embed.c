@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Build tool: tantu_embed OUT FILE… turns statements (db/sql/NAME.sql), migrations (db/migrations/NNNN_name.sql) and the
- * other files (data to load) into OUT/statements.h and OUT/embedded.c. Any mistake in a file stops the build.
+ * Build tool: tantu_embed OUT FILE… turns statements (db/sql/NAME.sql), migrations
+ * (db/migrations/NNNN_name.sql) and the other files (data to load) into OUT/statements.h and OUT/embedded.c.
+ * Any mistake in a file stops the build.
  *
  * A statement begins with   -- name: case_get :one|:many|:write [read|write|queue|work|start] [public]
  * and goes on to the next such line. :write ends in a CTE named answer; the tail below keeps its row under
@@ -10,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_TAIL                                                                                            \
-	",\nkept AS (INSERT INTO idempotency (account_id, key, fingerprint, answer)\n"                        \
-	"  SELECT scope_account(), $1::text, $2::bytea, to_json(answer) FROM answer WHERE $1::text IS NOT NULL)\n" \
+#define WRITE_TAIL                                                                                          \
+	",\nkept AS (INSERT INTO idempotency (account_id, key, fingerprint, answer)\n"                      \
+	"  SELECT scope_account(), $1::text, $2::bytea, to_json(answer) FROM answer WHERE $1::text IS NOT " \
+	"NULL)\n"                                                                                           \
 	"SELECT * FROM answer"
 
 enum { MAX_ITEMS = 512 };
@@ -150,8 +152,8 @@ static void take_file(struct found *found, const char *path)
 		return;
 	}
 	int migration = strstr(path, "/db/migrations/") != NULL;
-	struct file *f = migration ? &found->migrations[found->migration_count++] :
-				     &found->loaded[found->loaded_count++];
+	struct file *f = migration ? &found->migrations[found->migration_count++]
+				   : &found->loaded[found->loaded_count++];
 	*f = (struct file){ base, text, len };
 	if (migration && atoi(base) != found->migration_count)
 		stop(path, "migrations must be numbered 0001, 0002, … without a gap");
@@ -178,7 +180,8 @@ static FILE *open_out(const char *folder, const char *name)
 static void write_header(const struct found *found, const char *folder)
 {
 	FILE *out = open_out(folder, "statements.h");
-	fputs("/* Made by db/embed.c from db/sql. */\n#ifndef GENERATED_STATEMENTS_H\n#define GENERATED_STATEMENTS_H\n"
+	fputs("/* Made by db/embed.c from db/sql. */\n#ifndef GENERATED_STATEMENTS_H\n#define "
+	      "GENERATED_STATEMENTS_H\n"
 	      "enum sql {\n\tSQL_NONE,\n",
 	      out);
 	for (int i = 0; i < found->statement_count; i++)
@@ -196,8 +199,8 @@ static void write_source(const struct found *found, const char *folder)
 	      out);
 	for (int i = 0; i < found->statement_count; i++) {
 		const struct statement *s = &found->statements[i];
-		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, ", s->name, s->name, s->shape + 1,
-			s->lane, s->is_public);
+		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, ", s->name, s->name,
+			s->shape + 1, s->lane, s->is_public);
 		write_bytes(out, s->text, strlen(s->text));
 		fputs(" },\n", out);
 	}

@@ -3,9 +3,9 @@
 #ifndef DB_EMBEDDED_H
 #define DB_EMBEDDED_H
 
+#include "statements.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include "statements.h"
 
 enum sql_shape {
 	SQL_SHAPE_one,  /* at most one row */
@@ -14,7 +14,14 @@ enum sql_shape {
 };
 
 /* Which connections carry a statement; see db/db.h. */
-enum db_lane { DB_LANE_read, DB_LANE_write, DB_LANE_queue, DB_LANE_work, DB_LANES, DB_LANE_start /* not prepared: tantu migrate runs them */ };
+enum db_lane {
+	DB_LANE_read,
+	DB_LANE_write,
+	DB_LANE_queue,
+	DB_LANE_work,
+	DB_LANES,
+	DB_LANE_start /* not prepared: tantu migrate runs them */
+};
 
 struct sql_text {
 	const char *name;

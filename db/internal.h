@@ -6,7 +6,13 @@
 #include "db/db.h"
 #include "db/link.h"
 
-enum { GROUP_MOST = 32, LANE_CONNECTIONS_MOST = 4, GROUP_SECONDS = 20, WORK_SECONDS = 900 };
+enum {
+	GROUP_MOST = 32,
+	LANE_CONNECTIONS_MOST = 4,
+	GROUP_SECONDS = 20,
+	WORK_SECONDS = 900,
+	PATIENCE_MS = 1000
+};
 
 enum call_state { CALL_WAITING, CALL_SENT, CALL_DONE };
 
@@ -39,6 +45,7 @@ struct lane {
 	int connections;
 	struct db_call *first, *last; /* waiting */
 	int waiting;
+	uint64_t down_since; /* uv_hrtime; 0: it has a connection */
 	struct metric *group_size, *seconds, *depth;
 };
 
@@ -61,6 +68,7 @@ struct db_connection {
 	int expected_count, received;
 	uint64_t sent_at;
 	bool broken;            /* an error came in this group */
+	bool gone;              /* libpq itself gave up: it is to be dropped */
 	struct db_call *guilty; /* whose step raised it; NULL: the commit, or a scope */
 	char sqlstate[6], constraint[64], message[256];
 	int prepared; /* results of the preparation received */
@@ -95,7 +103,7 @@ void prepare_input(struct db_connection *connection);
 
 /* pool.c */
 struct db_call *lane_take(struct lane *lane);
-void lane_put_back(struct lane *lane, struct db_call *call); /* to the front */
+void lane_put_back(struct lane *lane, struct db_call *call);          /* to the front */
 void call_answer(struct db_call *call, const struct db_reply *reply); /* frees the call */
 void pool_connection_idle(struct db *db);
 void pool_wake(struct db *db);

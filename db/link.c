@@ -113,6 +113,8 @@ static void connect_start(struct db_link *link)
 
 static void connect_step(struct db_link *link)
 {
+	link->polled =
+		0; /* the next host's socket may have the number of the last one's: it is watched anew */
 	switch (PQconnectPoll(link->pg)) {
 	case PGRES_POLLING_READING:
 		watch(link, UV_READABLE);

@@ -16,7 +16,8 @@ struct db_link_events {
 	void (*on_closed)(struct db_link *link);
 };
 
-/* Public so that it can be a member; its owner frees it after on_closed. Fields are private to link.c but pg. */
+/* Public so that it can be a member; its owner frees it after on_closed. Fields are private to link.c but pg.
+ */
 struct db_link {
 	PGconn *pg;
 	uv_loop_t *loop;

@@ -7,14 +7,22 @@
 struct db_listener {
 	struct db_link link; /* first */
 	struct db *db;
+	bool hears; /* LISTEN is through */
 };
 
+/* Only what is asked after LISTEN is through cannot be missed, so only then the others look again. */
 static void drain_results(struct db_listener *listener)
 {
+	struct db_options *options = &listener->db->options;
+	bool was_deaf = !listener->hears;
 	while (!PQisBusy(listener->link.pg)) {
 		PGresult *result = PQgetResult(listener->link.pg);
-		if (!result)
+		if (!result) {
+			listener->hears = PQstatus(listener->link.pg) == CONNECTION_OK;
+			if (was_deaf && listener->hears && options->on_deaf)
+				options->on_deaf(options->context);
 			return;
+		}
 		PQclear(result);
 	}
 }
@@ -26,9 +34,8 @@ static void on_connected(struct db_link *link)
 		db_link_drop(link, "cannot listen");
 		return;
 	}
+	listener->hears = false;
 	db_link_flush(link);
-	if (listener->db->options.on_deaf)
-		listener->db->options.on_deaf(listener->db->options.context);
 }
 
 static void on_input(struct db_link *link)

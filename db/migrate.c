@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Invariant: under the advisory lock, a migration's version row and its changes commit together or not at all;
- * a database newer than the program is refused before anything is touched. */
+ * Invariant: under the advisory lock, a migration's version row and its changes commit together or not at
+ * all; a database newer than the program is refused before anything is touched. */
 #include "db/migrate.h"
 #include "db/embedded.h"
 #include "service/log.h"
@@ -53,7 +53,7 @@ static bool current_version(PGconn *pg, int *version, char *why, size_t why_size
 	PGresult *result = PQexec(pg, "SELECT coalesce(max(version), 0) FROM schema_version");
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		return fail(pg, result, "schema_version", why, why_size);
-	*version = atoi(PQgetvalue(result, 0, 0));
+	*version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
 	PQclear(result);
 	return true;
 }
@@ -62,7 +62,8 @@ static bool apply(PGconn *pg, int number, char *why, size_t why_size)
 {
 	const struct embedded_file *m = &embedded_migrations[number - 1];
 	char row[256];
-	snprintf(row, sizeof row, "BEGIN; INSERT INTO schema_version (version, name) VALUES (%d, '%s')", number, m->name);
+	snprintf(row, sizeof row, "BEGIN; INSERT INTO schema_version (version, name) VALUES (%d, '%s')",
+		 number, m->name);
 	if (!run(pg, m->name, row, why, why_size) || !run(pg, m->name, m->text, why, why_size) ||
 	    !run(pg, m->name, "COMMIT", why, why_size))
 		return false;
@@ -83,7 +84,9 @@ static bool migrate_locked(PGconn *pg, char *why, size_t why_size)
 	    !current_version(pg, &version, why, why_size))
 		return false;
 	if (version > newest) {
-		snprintf(why, why_size, "the database has schema %d, this program knows only %d: use the newer program", version, newest);
+		snprintf(why, why_size,
+			 "the database has schema %d, this program knows only %d: use the newer program",
+			 version, newest);
 		return false;
 	}
 	while (version < newest)
@@ -97,7 +100,8 @@ bool db_migrate(const char *conninfo, char *why, size_t why_size)
 	PGconn *pg = connect_as_owner(conninfo, why, why_size);
 	if (!pg)
 		return false;
-	bool done = run(pg, "settings", "SET client_min_messages = warning", why, why_size) && migrate_locked(pg, why, why_size);
+	bool done = run(pg, "settings", "SET client_min_messages = warning", why, why_size) &&
+		    migrate_locked(pg, why, why_size);
 	PQfinish(pg); /* gives the lock back */
 	return done;
 }
@@ -107,12 +111,13 @@ static const struct embedded_file *loaded_file(const char *name)
 	for (const struct embedded_file *f = embedded_data; f->name; f++)
 		if (strcmp(f->name, name) == 0)
 			return f;
-	INVARIANT(!"a file that was embedded");
+	INVARIANT(false);
 	return NULL;
 }
 
 /* The first row's first column as text, in `out`. */
-static bool ask(PGconn *pg, enum sql statement, const char *const *values, int count, char out[32], char *why, size_t why_size)
+static bool ask(PGconn *pg, enum sql statement, const char *const *values, int count, char out[32], char *why,
+		size_t why_size)
 {
 	const struct sql_text *s = &sql_texts[statement];
 	PGresult *result = PQexecParams(pg, s->text, count, NULL, values, NULL, NULL, 0);
@@ -147,7 +152,7 @@ static char *csv_as_json(const struct embedded_file *f)
 		}
 		*out++ = '}';
 	}
-	strcpy(out, "]");
+	memcpy(out, "]", 2);
 	return json;
 }
 
@@ -158,7 +163,7 @@ static bool load_csv(PGconn *pg, enum sql statement, const char *name, char *why
 	bool done = ask(pg, statement, values, 1, added, why, why_size);
 	free(json);
 	if (done && strcmp(added, "0") != 0)
-		log_line(LOG_INFO, "loaded", LOG_TEXT("file", name), LOG_NUMBER("added", atoi(added)));
+		log_line(LOG_INFO, "loaded", LOG_TEXT("file", name), LOG_TEXT("added", added));
 	return done;
 }
 
@@ -188,7 +193,8 @@ bool db_administrator_wanted(const char *conninfo, bool *wanted, char *why, size
 	return done;
 }
 
-bool db_administrator_make(const char *conninfo, const char *name, const char *password_hash, char *why, size_t why_size)
+bool db_administrator_make(const char *conninfo, const char *name, const char *password_hash, char *why,
+			   size_t why_size)
 {
 	char added[32];
 	const char *values[] = { name, password_hash };

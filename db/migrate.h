@@ -13,7 +13,8 @@ MUST_USE bool db_migrate(const char *conninfo, char *why, size_t why_size);
 MUST_USE bool db_load(const char *conninfo, char *why, size_t why_size);
 /* The first administrator, while there is no account at all. *wanted tells whether there is none. */
 MUST_USE bool db_administrator_wanted(const char *conninfo, bool *wanted, char *why, size_t why_size);
-MUST_USE bool db_administrator_make(const char *conninfo, const char *name, const char *password_hash, char *why, size_t why_size);
+MUST_USE bool db_administrator_make(const char *conninfo, const char *name, const char *password_hash,
+				    char *why, size_t why_size);
 /* The newest migration that this program has. */
 int db_schema_version(void);
 

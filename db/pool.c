@@ -121,14 +121,26 @@ static bool lane_is_up(const struct lane *lane)
 	return lane->connections == 0;
 }
 
+/* How many may wait: while a connection is only being made again, as many as ever; then nobody. */
+static int lane_patience(struct db *db, struct lane *lane)
+{
+	if (lane_is_up(lane))
+		lane->down_since = 0;
+	else if (!lane->down_since)
+		lane->down_since = uv_hrtime();
+	bool gone = lane->down_since && uv_hrtime() - lane->down_since > PATIENCE_MS * 1000000ull;
+	return db->closing || lane->connections == 0 || gone ? 0 : db->options.waiting_most;
+}
+
 static void lane_dispatch(struct db *db, struct lane *lane)
 {
 	for (int i = 0; i < lane->connections && lane->first; i++)
 		if (lane->connection[i]->state == CONNECTION_IDLE)
 			connection_send_group(lane->connection[i]);
-	int most = db->closing || lane->connections == 0 || !lane_is_up(lane) ? 0 : db->options.waiting_most;
+	int most = lane_patience(db, lane);
 	while (lane->waiting > most) {
 		struct db_call *call = lane->last; /* the newest: it has waited least */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked before it is freed */
 		lane_unlink(lane, call);
 		answer_unavailable(db, call);
 	}
@@ -187,6 +199,7 @@ static void on_watchdog(uv_timer_t *timer)
 	for (int l = 0; l < DB_LANES; l++)
 		for (int i = 0; i < db->lane[l].connections; i++)
 			connection_check_deadline(db->lane[l].connection[i], now);
+	pool_wake(db); /* lanes without a connection lose their patience */
 }
 
 static void lane_open(struct db *db, enum db_lane name)
@@ -200,8 +213,8 @@ static void lane_open(struct db *db, enum db_lane name)
 	lane->connections = db->options.connections[name];
 	INVARIANT(lane->connections <= LANE_CONNECTIONS_MOST);
 	lane->depth = metric_gauge(db->metrics, "tantu_db_waiting", "Calls waiting for a connection", label);
-	lane->seconds = metric_histogram(db->metrics, "tantu_db_group_seconds", "From sending a group to its commit",
-					 label);
+	lane->seconds = metric_histogram(db->metrics, "tantu_db_group_seconds",
+					 "From sending a group to its commit", label);
 	lane->group_size = metric_counter(db->metrics, "tantu_db_calls_total", "Calls sent", label);
 	for (int i = 0; i < lane->connections; i++) {
 		lane->connection[i] = connection_new(db, lane);
@@ -230,7 +243,8 @@ struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct met
 	db->shape = calloc(SQL_COUNT, sizeof *db->shape);
 	INVARIANT(db->shape);
 	db->errors = metric_counter(metrics, "tantu_db_errors_total", "Statements that raised an error", "");
-	db->unavailable = metric_counter(metrics, "tantu_db_unavailable_total", "Calls refused for want of a connection", "");
+	db->unavailable = metric_counter(metrics, "tantu_db_unavailable_total",
+					 "Calls refused for want of a connection", "");
 	init_handles(db);
 	for (int i = 0; i < DB_LANES; i++)
 		lane_open(db, (enum db_lane)i);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Prepares the statements of a lane on a fresh connection, and describes them: the columns and types that
- * PostgreSQL names are what the engine writes by. A statement that does not fit the schema stops the process. */
+ * PostgreSQL names are what the engine writes by. A statement that does not fit the schema stops the process.
+ */
 #include "db/internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ void prepare_start(struct db_connection *c)
 {
 	c->state = CONNECTION_PREPARING;
 	c->sent_at = uv_hrtime();
+	c->broken = false;
 	c->prepared = next_wanted(c, SQL_NONE) * 2;
 	bool sent = PQenterPipelineMode(c->link.pg) == 1;
 	for (int i = next_wanted(c, SQL_NONE); i < SQL_COUNT && sent; i = next_wanted(c, i))
@@ -61,9 +63,16 @@ static void unfit(struct db_connection *c, const PGresult *result)
 	int statement = c->prepared / 2;
 	snprintf(why, sizeof why, "statement %s: %s", statement < SQL_COUNT ? sql_texts[statement].name : "?",
 		 message ? message : PQresultErrorMessage(result));
-	if (!c->broken && c->db->options.on_unfit)
+	if (c->db->options.on_unfit)
 		c->db->options.on_unfit(c->db->options.context, why);
-	c->broken = true;
+}
+
+/* Classes 42 (no such table, no right to it), 22 and 0A stay wrong however often one tries. All else passes
+ * by: a server that shuts down, has no memory, or is gone (then libpq speaks, without a SQLSTATE). */
+static bool stays_wrong(const char *sqlstate)
+{
+	return sqlstate && (strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "22", 2) == 0 ||
+			    strncmp(sqlstate, "0A", 2) == 0);
 }
 
 static void take(struct db_connection *c, PGresult *result)
@@ -76,16 +85,16 @@ static void take(struct db_connection *c, PGresult *result)
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		break;
-	default: /* a server that shuts down while we prepare is a lost connection, not a wrong statement */
-		if (!state || strncmp(state, "57", 2) != 0)
+	default:
+		if (!c->broken && stays_wrong(state))
 			unfit(c, result);
+		c->broken = true;
 	}
 	PQclear(result);
 }
 
 void prepare_input(struct db_connection *c)
 {
-	c->broken = false;
 	while (c->state == CONNECTION_PREPARING && !PQisBusy(c->link.pg)) {
 		PGresult *result = PQgetResult(c->link.pg);
 		if (!result) {
@@ -94,6 +103,10 @@ void prepare_input(struct db_connection *c)
 			advance(c);
 		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
 			PQclear(result);
+			if (c->broken) {
+				db_link_drop(&c->link, "its statements could not be prepared");
+				return;
+			}
 			c->state = CONNECTION_IDLE;
 			pool_connection_idle(c->db);
 		} else {

@@ -48,7 +48,8 @@ bool db_is_null(const struct db_rows *rows, int row, int column)
 
 struct slice db_get(const struct db_rows *rows, int row, int column)
 {
-	return (struct slice){ PQgetvalue(rows->pg, row, column), (size_t)PQgetlength(rows->pg, row, column) };
+	return (struct slice){ PQgetvalue(rows->pg, row, column),
+			       (size_t)PQgetlength(rows->pg, row, column) };
 }
 
 bool db_get_bool(const struct db_rows *rows, int row, int column)

@@ -12,7 +12,7 @@ enum db_type {
 	DB_INT4,
 	DB_INT8,
 	DB_FLOAT8,
-	DB_TEXT, /* also an enum's label */
+	DB_TEXT,  /* also an enum's label */
 	DB_TEXTS, /* text[] */
 	DB_DATE,
 	DB_TIME, /* timestamptz */

@@ -16,7 +16,8 @@ static bool say(char *why, size_t why_size, const char *format, ...)
 	return false;
 }
 
-static bool take_number(const char *name, const char *text, int low, int high, int *out, char *why, size_t why_size)
+static bool take_number(const char *name, const char *text, int low, int high, int *out, char *why,
+			size_t why_size)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
@@ -32,14 +33,15 @@ static bool env_number(const char *name, int low, int high, int *out, char *why,
 	return !text || take_number(name, text, low, high, out, why, why_size);
 }
 
-static bool env_text(const char *name, char *out, size_t room, const char *otherwise, char *why, size_t why_size)
+static bool env_text(const char *name, char *out, size_t room, const char *otherwise, char *why,
+		     size_t why_size)
 {
 	const char *text = getenv(name);
 	if (!text || !*text)
 		text = otherwise;
 	if (strlen(text) >= room)
 		return say(why, why_size, "%s: longer than %zu bytes", name, room - 1);
-	strcpy(out, text);
+	snprintf(out, room, "%s", text);
 	return true;
 }
 
@@ -81,7 +83,7 @@ static bool take_option(struct config *c, const char *name, const char *value, c
 	if (strcmp(name, "--listen") == 0) {
 		if (strlen(value) >= sizeof c->listen)
 			return say(why, why_size, "--listen: too long");
-		strcpy(c->listen, value);
+		snprintf(c->listen, sizeof c->listen, "%s", value);
 	} else if (strcmp(name, "--processes") == 0) {
 		return take_number(name, value, 1, 64, &c->processes, why, why_size);
 	} else if (strcmp(name, "--plan") == 0) {
@@ -114,6 +116,8 @@ bool config_read(struct config *c, int argc, char **argv, char *why, size_t why_
 			i++;
 	}
 	if (!listen_is_sound(c->listen))
-		return say(why, why_size, "TANTU_LISTEN: '%s' is not an address with a port, such as 127.0.0.1:8080", c->listen);
+		return say(why, why_size,
+			   "TANTU_LISTEN: '%s' is not an address with a port, such as 127.0.0.1:8080",
+			   c->listen);
 	return true;
 }

@@ -37,7 +37,8 @@ struct http_application {
 	enum http_body (*on_headers)(struct http_exchange *x, void *context);
 	/* Request complete; answer now or later, once. */
 	void (*on_request)(struct http_exchange *x, void *context);
-	/* The answer is on its way, or the client is gone (status 0): for logs and metrics. x is still whole. */
+	/* The answer is on its way, or the client is gone (status 0): for logs and metrics. x is still whole.
+	 */
 	void (*on_finished)(struct http_exchange *x, void *context);
 	/* A request that was refused before it had an exchange a client could see (bad syntax, too long, too
 	 * slow): the body of the answer for `status`. May be NULL. */
@@ -45,18 +46,19 @@ struct http_application {
 };
 
 struct http_limits {
-	size_t header_bytes;      /* request line and header block together: 16 KiB */
-	size_t headers;           /* how many header lines: 100 */
-	size_t body_bytes;        /* of a buffered body: 1 MiB */
-	size_t stream_bytes;      /* of a streamed body: 64 MiB */
-	size_t arena_bytes;       /* of one request's arena: 8 MiB */
-	size_t connections;       /* open at once: 4096; one more is closed at accept */
-	unsigned idle_ms;         /* keep-alive without a request: 60 s */
-	unsigned header_ms;       /* first byte to end of header block: 10 s */
-	unsigned body_ms;         /* no byte of the body for: 20 s */
-	unsigned write_ms;        /* the answer is not taken: 30 s */
-	unsigned half_close_ms;   /* the client closed its half and waits for the answer: 1 s, then it is gone */
-	unsigned linger_ms;       /* after the last answer, for the client to read it and close: 1 s */
+	size_t header_bytes; /* request line and header block together: 16 KiB */
+	size_t headers;      /* how many header lines: 100 */
+	size_t body_bytes;   /* of a buffered body: 1 MiB */
+	size_t stream_bytes; /* of a streamed body: 64 MiB */
+	size_t arena_bytes;  /* of one request's arena: 8 MiB */
+	size_t connections;  /* open at once: 4096; one more is closed at accept */
+	unsigned idle_ms;    /* keep-alive without a request: 60 s */
+	unsigned header_ms;  /* first byte to end of header block: 10 s */
+	unsigned body_ms;    /* no byte of the body for: 20 s */
+	unsigned write_ms;   /* the answer is not taken: 30 s */
+	unsigned
+		half_close_ms; /* the client closed its half and waits for the answer: 1 s, then it is gone */
+	unsigned linger_ms;    /* after the last answer, for the client to read it and close: 1 s */
 };
 struct http_limits http_limits_default(void);
 
@@ -67,7 +69,7 @@ struct slice http_query(const struct http_exchange *x); /* raw: after '?', witho
 /* The first of that name; .at NULL: absent. "host" is the target's authority when the target has one. */
 struct slice http_header(const struct http_exchange *x, const char *lower_case_name);
 struct slice http_body_bytes(const struct http_exchange *x);
-struct slice http_peer(const struct http_exchange *x);  /* numeric address, no port */
+struct slice http_peer(const struct http_exchange *x); /* numeric address, no port */
 struct arena *http_arena(struct http_exchange *x);
 uint64_t http_started(const struct http_exchange *x);   /* uv_hrtime of its first byte */
 bool http_body_expected(const struct http_exchange *x); /* Content-Length > 0 or chunked */
@@ -80,10 +82,12 @@ void *http_state(const struct http_exchange *x);
 /* --- a streamed body (call from on_headers) ---
  * None of these is called while paused, nor after http_respond, nor from inside http_resume. */
 struct http_sink {
-	void (*on_chunk)(struct http_exchange *x, struct slice chunk); /* the chunk is valid only during the call */
+	void (*on_chunk)(struct http_exchange *x,
+			 struct slice chunk); /* the chunk is valid only during the call */
 	/* The whole body came; answer now or later. (on_request is not called.) */
 	void (*on_end)(struct http_exchange *x);
-	/* Too long, too slow, or the client is gone: let go of what is half done. An answer is made by the server. */
+	/* Too long, too slow, or the client is gone: let go of what is half done. An answer is made by the
+	 * server. */
 	void (*on_abort)(struct http_exchange *x);
 };
 void http_stream_to(struct http_exchange *x, const struct http_sink *sink);
@@ -111,9 +115,9 @@ int http_status(const struct http_exchange *x); /* 0 before the answer and for a
 size_t http_response_bytes(const struct http_exchange *x);
 
 /* --- whatever is pending for a request ends with it ---
- * While linked, `on_gone` is called once when the client leaves before the answer, or is refused in the middle
- * of its body. It must not answer. A client that only closed its half gets half_close_ms for its answer.
- * Adding to an exchange that is gone or answered links nothing. An answer unlinks without a call.
+ * While linked, `on_gone` is called once when the client leaves before the answer, or is refused in the
+ * middle of its body. It must not answer. A client that only closed its half gets half_close_ms for its
+ * answer. Adding to an exchange that is gone or answered links nothing. An answer unlinks without a call.
  * After http_pending_done nothing is called. The struct is the caller's (usually in the arena). */
 struct http_pending {
 	void (*on_gone)(struct http_pending *pending);

@@ -37,7 +37,7 @@ struct http_connection {
 	bool reading, eof, broken;
 	char *rest; /* read, but not yet taken: the requests behind the one being handled */
 	size_t rest_at, rest_len, rest_room;
-	size_t unsent;   /* of its answer, when that was last looked at */
+	size_t unsent; /* of its answer, when that was last looked at */
 	uint64_t linger_until;
 	char *head_copy; /* the head of an answer that was not taken in one go */
 	uv_write_t write;

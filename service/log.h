@@ -12,10 +12,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_set_level(enum log_level level);
 
 /* A line {"time":…,"level":…,"event":EVENT, then the pairs}. Pairs are made with the macros below and end
- * with LOG_END:  log_line(LOG_INFO, "listening", LOG_TEXT("address", a), LOG_NUMBER("port", 8080), LOG_END); */
+ * with LOG_END:  log_line(LOG_INFO, "listening", LOG_TEXT("address", a), LOG_NUMBER("port", 8080), LOG_END);
+ */
 struct log_pair {
-	const char *key;   /* NULL ends the list */
-	const char *text;  /* NULL: the number is meant */
+	const char *key;  /* NULL ends the list */
+	const char *text; /* NULL: the number is meant */
 	double number;
 };
 void log_pairs(enum log_level level, const char *event, const struct log_pair *pairs);
@@ -25,9 +26,15 @@ static inline const char *log_text_or_empty(const char *text)
 	return text ? text : "";
 }
 
-#define LOG_TEXT(k, v) { (k), log_text_or_empty(v), 0 }
-#define LOG_NUMBER(k, v) { (k), 0, (double)(v) }
+#define LOG_TEXT(k, v)                       \
+	{                                    \
+		(k), log_text_or_empty(v), 0 \
+	}
+#define LOG_NUMBER(k, v)            \
+	{                           \
+		(k), 0, (double)(v) \
+	}
 #define log_line(level, event, ...) \
-	log_pairs((level), (event), (const struct log_pair[]){ __VA_ARGS__ __VA_OPT__(, ) { 0, 0, 0 } })
+	log_pairs((level), (event), (const struct log_pair[]){ __VA_ARGS__ __VA_OPT__(, ){ 0, 0, 0 } })
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tantu: puts the layers together. The only file below api/ and workers/ that knows them.
- * Start: database ready → tables checked → worker → listening. Stop: no new requests, those begun are answered,
- * the worker drains, the database closes. */
+ * Start: database ready → tables checked → worker → listening. Stop: no new requests, those begun are
+ * answered, the worker drains, the database closes. */
 #include "api/api.h"
 #include "db/migrate.h"
 #include "service/config.h"
@@ -141,13 +141,13 @@ static bool listen_now(struct process *p, char *why, size_t why_size)
 {
 	struct http_limits limits = http_limits_default();
 	p->application = api_application(p->api);
-	p->server = http_server_start(&p->loop, p->config.listen, p->config.processes > 1, &limits, &p->application,
-				      p->metrics, why, why_size);
+	p->server = http_server_start(&p->loop, p->config.listen, p->config.processes > 1, &limits,
+				      &p->application, p->metrics, why, why_size);
 	if (!p->server)
 		return false;
 	char address[160];
-	snprintf(address, sizeof address, "%.*s:%d", (int)(strrchr(p->config.listen, ':') - p->config.listen), p->config.listen,
-		 http_server_port(p->server));
+	snprintf(address, sizeof address, "%.*s:%d", (int)(strrchr(p->config.listen, ':') - p->config.listen),
+		 p->config.listen, http_server_port(p->server));
 	log_line(LOG_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("pid", getpid()));
 	return true;
 }
@@ -173,7 +173,9 @@ static void on_ready(void *context)
 		start_worker(p);
 	if (!p->serves)
 		return;
-	struct api_options options = { &p->loop, p->db, p->metrics, p->vault, p->config.uploads, p->config.session_seconds };
+	struct api_options options = { &p->loop,          p->db,
+				       p->metrics,        p->vault,
+				       p->config.uploads, p->config.session_seconds };
 	p->api = api_new(&options, why, sizeof why);
 	if (!p->api || !listen_now(p, why, sizeof why)) {
 		p->status = complain(why);
@@ -225,7 +227,8 @@ static void open_database(struct process *p)
 {
 	struct db_options options = {
 		.conninfo = p->config.database,
-		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 1 : 0, p->config.work ? 2 : 0 },
+		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 1 : 0,
+				 p->config.work ? 2 : 0 },
 		.waiting_most = 4096,
 		.listen = true,
 		.on_notify = on_notify,
@@ -329,15 +332,18 @@ static int run_migrate(const struct config *config)
 	const char *owner = config->owner_database;
 	bool wanted = false;
 	if (!owner)
-		return complain("TANTU_OWNER_DATABASE: not set; it is the connection string of the role tantu_owner");
+		return complain(
+			"TANTU_OWNER_DATABASE: not set; it is the connection string of the role tantu_owner");
 	if (!db_migrate(owner, why, sizeof why) || !db_load(owner, why, sizeof why) ||
 	    !db_administrator_wanted(owner, &wanted, why, sizeof why))
 		return complain(why);
 	if (!wanted)
 		return 0;
 	if (!config->admin_password || strlen(config->admin_password) < 8)
-		return complain("TANTU_ADMIN_PASSWORD: the first administrator needs a password of at least 8 characters");
-	if (!password_hash(slice_of(config->admin_password), hash) || !db_administrator_make(owner, "admin", hash, why, sizeof why))
+		return complain("TANTU_ADMIN_PASSWORD: the first administrator needs a password of at least "
+				"8 characters");
+	if (!password_hash(slice_of(config->admin_password), hash) ||
+	    !db_administrator_make(owner, "admin", hash, why, sizeof why))
 		return complain(why);
 	log_line(LOG_INFO, "administrator_made", LOG_TEXT("user", "admin"));
 	return 0;
@@ -351,7 +357,8 @@ static const char help[] =
 	"  tantu import --plan CODE [--mode dry_run|good_rows|all_or_nothing] FILE\n"
 	"  tantu verify totals               recount every figure from the events\n"
 	"  tantu --version | --help\n\n"
-	"Settings: TANTU_DATABASE TANTU_OWNER_DATABASE TANTU_LISTEN TANTU_VAR TANTU_ADMIN_PASSWORD TANTU_KEY_FILE\n"
+	"Settings: TANTU_DATABASE TANTU_OWNER_DATABASE TANTU_LISTEN TANTU_VAR TANTU_ADMIN_PASSWORD "
+	"TANTU_KEY_FILE\n"
 	"TANTU_UPLOADS TANTU_PROCESSES TANTU_SESSION_HOURS TANTU_GRACE_SECONDS (see README.md)\n";
 
 static int run_command(const char *command, int argc, char **argv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A small client of the database layer: one loop, one question after the other, then the end.
- * `tantu import` seals the file as an upload would be, makes the same job, and works the queue until it is done
- * (a running server may take it as well: whoever claims it first). */
+ * `tantu import` seals the file as an upload would be, makes the same job, and works the queue until it is
+ * done (a running server may take it as well: whoever claims it first). */
 #include "workers/command.h"
 #include "service/log.h"
 #include "service/needs/needs_sealed.h"
@@ -106,11 +106,17 @@ static bool answered(struct command *c, const struct db_reply *reply)
 
 static int run(struct command *c, const int connections[DB_LANES])
 {
-	struct db_options options = { .conninfo = c->config->database, .waiting_most = 100, .listen = connections[DB_LANE_queue] > 0,
-				      .on_notify = on_notify, .on_ready = on_ready, .on_unfit = on_unfit, .context = c };
+	struct db_options options = { .conninfo = c->config->database,
+				      .waiting_most = 100,
+				      .listen = connections[DB_LANE_queue] > 0,
+				      .on_notify = on_notify,
+				      .on_ready = on_ready,
+				      .on_unfit = on_unfit,
+				      .context = c };
 	memcpy(options.connections, connections, sizeof options.connections);
 	if (!c->config->database)
-		return complain(c, "TANTU_DATABASE: not set; it is the connection string of the role tantu_app");
+		return complain(c,
+				"TANTU_DATABASE: not set; it is the connection string of the role tantu_app");
 	log_set_level(LOG_WARN);
 	uv_loop_init(&c->loop);
 	uv_timer_init(&c->loop, &c->poll);
@@ -133,8 +139,8 @@ static void on_counts(void *context, const struct db_reply *reply)
 		return;
 	const struct db_rows *rows = &reply->rows[0];
 	if (c->status == 0)
-		printf("totals agree: %" PRId64 " cases, %" PRId64 " events, %" PRId64 " not folded yet\n", db_get_int(rows, 0, 0),
-		       db_get_int(rows, 0, 1), db_get_int(rows, 0, 2));
+		printf("totals agree: %" PRId64 " cases, %" PRId64 " events, %" PRId64 " not folded yet\n",
+		       db_get_int(rows, 0, 0), db_get_int(rows, 0, 1), db_get_int(rows, 0, 2));
 	end(c);
 }
 
@@ -155,7 +161,8 @@ static void on_differences(void *context, const struct db_reply *reply)
 		printf("differs: ");
 		for (int column = 0; column < 5; column++)
 			print_text(rows, i, column);
-		printf("kept %" PRId64 ", recounted %" PRId64 "\n", db_get_int(rows, i, 5), db_get_int(rows, i, 6));
+		printf("kept %" PRId64 ", recounted %" PRId64 "\n", db_get_int(rows, i, 5),
+		       db_get_int(rows, i, 6));
 		c->status = 3;
 	}
 	submit(c, SQL_verify_counts, 0, on_counts);
@@ -241,9 +248,23 @@ static void print_figure(const struct db_rows *rows, int column, const char *nam
 
 static void print_figures(const struct db_rows *rows)
 {
-	static const char *const names[] = { "plan", "state", "rows", "accepted", "rejected", "rejected_by_code", "persons", "households",
-					     "households_with_retrofit_need", "eligible_households", "persons_with_device_need",
-					     "device_needs", "cases_opened", "committed", "nothing_new", "error_code", NULL };
+	static const char *const names[] = { "plan",
+					     "state",
+					     "rows",
+					     "accepted",
+					     "rejected",
+					     "rejected_by_code",
+					     "persons",
+					     "households",
+					     "households_with_retrofit_need",
+					     "eligible_households",
+					     "persons_with_device_need",
+					     "device_needs",
+					     "cases_opened",
+					     "committed",
+					     "nothing_new",
+					     "error_code",
+					     NULL };
 	for (int i = 0; names[i]; i++)
 		print_figure(rows, db_column_number(rows, names[i]), names[i], i == 0);
 	printf("}\n");
@@ -294,7 +315,8 @@ static void on_created(void *context, const struct db_reply *reply)
 		return;
 	}
 	snprintf(c->id, sizeof c->id, "%" PRId64, db_get_int(rows, 0, db_column_number(rows, "id")));
-	struct worker_options options = { &c->loop, c->db, c->metrics, c->vault, c->config->uploads, "tantu import" };
+	struct worker_options options = { &c->loop,           c->db,         c->metrics, c->vault,
+					  c->config->uploads, "tantu import" };
 	c->worker = worker_start(&options);
 	on_poll(&c->poll);
 }
@@ -318,7 +340,8 @@ int command_import(const struct config *config)
 	char why[400] = "cannot be read";
 	if (!config->plan || !config->file)
 		return complain(&c, "import: which plan and file? `tantu import --plan tongxin FILE`");
-	if (strcmp(config->mode, "dry_run") != 0 && strcmp(config->mode, "good_rows") != 0 && strcmp(config->mode, "all_or_nothing") != 0)
+	if (strcmp(config->mode, "dry_run") != 0 && strcmp(config->mode, "good_rows") != 0 &&
+	    strcmp(config->mode, "all_or_nothing") != 0)
 		return complain(&c, "--mode: dry_run, good_rows or all_or_nothing");
 	c.vault = vault_open(config->key_file, false, why, sizeof why);
 	if (!c.vault || !seal(&c, why, sizeof why))

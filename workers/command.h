@@ -5,7 +5,8 @@
 
 #include "service/config.h"
 
-/* Exit statuses: 0 done, 1 cannot be done (one line on standard error), 3 a figure differs / rows were refused. */
+/* Exit statuses: 0 done, 1 cannot be done (one line on standard error), 3 a figure differs / rows were
+ * refused. */
 int command_verify_totals(const struct config *config);
 /* Prints the import's figures as JSON on standard output. */
 int command_import(const struct config *config);

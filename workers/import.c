@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The import job: begin → (read and check a batch in the pool → stage it) … → settle, commit and finish in one
- * transaction. Every transaction holds the job's lease, so a worker that lost it changes nothing any more.
- * Killed anywhere before the last transaction, nothing is registered and the next worker starts over. */
+ * The import job: begin → (read and check a batch in the pool → stage it) … → settle, commit and finish in
+ * one transaction. Every transaction holds the job's lease, so a worker that lost it changes nothing any
+ * more. Killed anywhere before the last transaction, nothing is registered and the next worker starts over.
+ */
 #include "service/log.h"
 #include "service/needs/needs_sealed.h"
 #include "workers/import_batch.h"
@@ -68,7 +69,9 @@ static void stop(struct import *im, const char *state, const char *code, const c
 static void commit(struct import *im)
 {
 	const struct db_value *id = &im->id_value;
-	struct db_step steps[] = { { SQL_import_settle, 1, id }, { SQL_import_register, 1, id }, job_finish_step(im->job) };
+	struct db_step steps[] = { { SQL_import_settle, 1, id },
+				   { SQL_import_register, 1, id },
+				   job_finish_step(im->job) };
 	submit(im, steps, 3, on_finished);
 }
 
@@ -104,7 +107,8 @@ static void batch_in_pool(uv_work_t *work)
 		im->batch.refused_whole = !im->reader;
 	}
 	if (im->reader)
-		import_batch_fill(&im->batch, im->reader, &im->checked_against, im->seen, im->job->options->vault);
+		import_batch_fill(&im->batch, im->reader, &im->checked_against, im->seen,
+				  im->job->options->vault);
 }
 
 static void batch_done(uv_work_t *work, int status)
@@ -143,8 +147,10 @@ static void on_regions(void *context, const struct db_reply *reply)
 	im->regions = calloc(im->region_count + 1, sizeof *im->regions);
 	INVARIANT(im->regions);
 	for (size_t i = 0; i < im->region_count; i++)
-		im->regions[i] = (struct needs_region){ (int32_t)db_get_int(rows, (int)i, 0), (int32_t)db_get_int(rows, (int)i, 1) };
-	im->checked_against = (struct needs_regions){ im->regions, im->region_count, im->plan_low, im->plan_high };
+		im->regions[i] = (struct needs_region){ (int32_t)db_get_int(rows, (int)i, 0),
+							(int32_t)db_get_int(rows, (int)i, 1) };
+	im->checked_against =
+		(struct needs_regions){ im->regions, im->region_count, im->plan_low, im->plan_high };
 	read_batch(im);
 }
 

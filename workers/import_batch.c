@@ -3,8 +3,8 @@
  * nothing behind this file sees them in clear. */
 #include "workers/import_batch.h"
 #include "workers/array_text.h"
-#include <stdio.h>
 #include <sodium.h>
+#include <stdio.h>
 
 /* The order of import_stage's parameters. */
 enum column {
@@ -34,7 +34,8 @@ enum column {
 };
 _Static_assert(C_DEVICES == STAGE_COLUMNS - 1, "a column a parameter");
 
-static void add_sealed(struct buffer *sealed_column, struct buffer *index_column, const struct vault *vault, struct slice clear)
+static void add_sealed(struct buffer *sealed_column, struct buffer *index_column, const struct vault *vault,
+		       struct slice clear)
 {
 	unsigned char sealed[64 + VAULT_SEAL_OVERHEAD], index[VAULT_INDEX_BYTES];
 	if (clear.len == 0 || clear.len > 64) {
@@ -47,7 +48,8 @@ static void add_sealed(struct buffer *sealed_column, struct buffer *index_column
 	array_bytes(index_column, index, sizeof index);
 }
 
-static void stage(struct import_batch *b, uint32_t number, const struct needs_entry *e, const struct vault *vault)
+static void stage(struct import_batch *b, uint32_t number, const struct needs_entry *e,
+		  const struct vault *vault)
 {
 	struct buffer *c = b->column;
 	array_int(&c[C_NUMBER], number);
@@ -114,8 +116,9 @@ static void end(struct import_batch *b)
 	b->refuse[4] = db_text(b->checked_text);
 }
 
-void import_batch_fill(struct import_batch *b, struct needs_reader *reader, const struct needs_regions *regions,
-		       struct needs_seen *seen, const struct vault *vault)
+void import_batch_fill(struct import_batch *b, struct needs_reader *reader,
+		       const struct needs_regions *regions, struct needs_seen *seen,
+		       const struct vault *vault)
 {
 	struct needs_row row;
 	struct needs_entry entry;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads and checks the next rows of a needs file and lays them out as arrays, one a column, for the statements
- * import_stage and import_refuse. Blocking: for the thread pool. */
+ * Reads and checks the next rows of a needs file and lays them out as arrays, one a column, for the
+ * statements import_stage and import_refuse. Blocking: for the thread pool. */
 #ifndef WORKERS_IMPORT_BATCH_H
 #define WORKERS_IMPORT_BATCH_H
 
@@ -23,7 +23,8 @@ struct import_batch {
 	struct needs_problem trouble;
 };
 
-void import_batch_fill(struct import_batch *batch, struct needs_reader *reader, const struct needs_regions *regions,
-		       struct needs_seen *seen, const struct vault *vault);
+void import_batch_fill(struct import_batch *batch, struct needs_reader *reader,
+		       const struct needs_regions *regions, struct needs_seen *seen,
+		       const struct vault *vault);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One claimed job, for those who implement a kind. A kind starts in its start function, on the loop, and ends by
- * job_ended exactly once: after its completing transaction (which holds job_finish_step), or after job_give_up. */
+ * One claimed job, for those who implement a kind. A kind starts in its start function, on the loop, and ends
+ * by job_ended exactly once: after its completing transaction (which holds job_finish_step), or after
+ * job_give_up. */
 #ifndef WORKERS_JOB_H
 #define WORKERS_JOB_H
 
@@ -26,8 +27,8 @@ struct job_kind {
 	const char *name; /* NULL ends the table */
 	const char *queue;
 	void (*start)(struct job *job);
-	/* for start = sql_job_start: a statement of lane work, its parameters from the payload ("case version") or a
-	 * number; `again`: run once more when the first column is at least this */
+	/* for start = sql_job_start: a statement of lane work, its parameters from the payload ("case
+	 * version") or a number; `again`: run once more when the first column is at least this */
 	enum sql statement;
 	const char *bind;
 	int64_t again;

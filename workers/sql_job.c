@@ -40,8 +40,10 @@ static int bind_words(struct job *job)
 		char word[32];
 		size_t len = strcspn(at, " ");
 		snprintf(word, sizeof word, "%.*s", (int)len, at);
-		long long value = isdigit((unsigned char)word[0]) ? atoll(word) :
-								    (long long)json_integer_value(json_object_get(job->payload, word));
+		long long value =
+			isdigit((unsigned char)word[0])
+				? strtoll(word, NULL, 10)
+				: (long long)json_integer_value(json_object_get(job->payload, word));
 		snprintf(job->number_text[n], sizeof job->number_text[n], "%lld", value);
 		job->values[n] = db_text(job->number_text[n]);
 		at += len;

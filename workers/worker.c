@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The claim loop. Wakes by NOTIFY, by its timer for the next run_at, and when a job ends; never polls.
- * Invariant: every struct job is in worker->running from its claim to job_ended; a queue has at most one claim
- * under way; running + wanted of a queue never pass its concurrency. */
+ * Invariant: every struct job is in worker->running from its claim to job_ended; a queue has at most one
+ * claim under way; running + wanted of a queue never pass its concurrency. */
 #include "service/log.h"
 #include "workers/job.h"
 #include <stdio.h>
@@ -11,7 +11,7 @@ enum { RETRY_MS = 1000, LOOK_AGAIN_MS = 60000, HEARTBEAT_MS = LEASE_SECONDS * 10
 
 struct queue {
 	const char *name;
-	int concurrency, running;
+	int concurrency, running, wanted;
 	bool claiming, again;
 	struct worker *worker;
 	char count_text[12];
@@ -22,6 +22,8 @@ struct queue {
 struct worker {
 	struct worker_options options;
 	char name[100], lease_text[12];
+	char queues_text[80]; /* those with room, for look_ahead */
+	struct db_value queues_value;
 	struct queue queue[4];
 	struct job *running;
 	uv_timer_t timer, heartbeat;
@@ -38,8 +40,6 @@ static const struct {
 	const char *name;
 	int concurrency;
 } queue_settings[4] = { { "imports", 1 }, { "totals", 1 }, { "reminders", 20 }, { "upkeep", 1 } };
-
-static const char queue_names[] = "{imports,totals,reminders,upkeep}";
 
 static void queue_claim(struct queue *queue);
 static void look_ahead(struct worker *w);
@@ -147,10 +147,12 @@ void job_give_up(struct job *job, const char *error, bool final)
 
 void job_give_up_reply(struct job *job, const struct db_reply *reply)
 {
-	static const char *const outcomes[] = { "", "", "the database is not available", "the connection broke" };
+	static const char *const outcomes[] = { "", "", "the database is not available",
+						"the connection broke" };
 	char error[300];
 	if (reply->outcome == DB_FAILED && strcmp(reply->sqlstate, "TT002") == 0) {
-		log_line(LOG_WARN, "job_lease_lost", LOG_TEXT("kind", job->kind->name), LOG_NUMBER("job", job->id));
+		log_line(LOG_WARN, "job_lease_lost", LOG_TEXT("kind", job->kind->name),
+			 LOG_NUMBER("job", job->id));
 		metric_add(job->worker->lost, 1);
 		job_ended(job);
 		return;
@@ -209,7 +211,7 @@ static void on_claimed(void *context, const struct db_reply *reply)
 {
 	struct queue *queue = context;
 	struct worker *w = queue->worker;
-	int wanted = atoi(queue->count_text), found = 0;
+	int wanted = queue->wanted, found = 0;
 	bool again = queue->again;
 	queue->claiming = queue->again = false;
 	if (reply->outcome == DB_OK)
@@ -237,7 +239,8 @@ static void queue_claim(struct queue *queue)
 		return;
 	}
 	queue->claiming = true;
-	snprintf(queue->count_text, sizeof queue->count_text, "%d", room < CLAIM_MOST ? room : CLAIM_MOST);
+	queue->wanted = room < CLAIM_MOST ? room : CLAIM_MOST;
+	snprintf(queue->count_text, sizeof queue->count_text, "%d", queue->wanted);
 	submit(w, &(struct db_step){ SQL_job_claim, 4, queue->values }, on_claimed, queue);
 }
 
@@ -281,14 +284,22 @@ static void on_looked(void *context, const struct db_reply *reply)
 	call_over(w);
 }
 
-/* When may the next job run? The timer waits for it. */
+/* When may the next job run? The timer waits for it. A full queue looks by itself when one of its jobs ends:
+ * its jobs that are due already would keep the timer at zero. */
 static void look_ahead(struct worker *w)
 {
-	static const struct db_value names = { queue_names, 0, false };
+	size_t at = 1;
 	if (w->looking || w->stopping)
 		return;
 	w->looking = true;
-	submit(w, &(struct db_step){ SQL_job_next, 1, &names }, on_looked, w);
+	w->queues_text[0] = '{';
+	for (size_t i = 0; i < sizeof w->queue / sizeof w->queue[0]; i++)
+		if (w->queue[i].running < w->queue[i].concurrency)
+			at += (size_t)snprintf(w->queues_text + at, sizeof w->queues_text - at, "%s%s",
+					       at > 1 ? "," : "", w->queue[i].name);
+	snprintf(w->queues_text + at, sizeof w->queues_text - at, "}");
+	w->queues_value = db_text(w->queues_text);
+	submit(w, &(struct db_step){ SQL_job_next, 1, &w->queues_value }, on_looked, w);
 }
 
 /* --- the heartbeat --- */
@@ -315,8 +326,10 @@ static void on_heartbeat(uv_timer_t *timer)
 	INVARIANT(w->extend_ids && w->extend_tokens);
 	w->extend_ids[0] = w->extend_tokens[0] = '{';
 	for (struct job *job = w->running; job; job = job->next) {
-		ids += (size_t)snprintf(w->extend_ids + ids, room - ids, "%s%s", job->id_text, job->next ? "," : "}");
-		tokens += (size_t)snprintf(w->extend_tokens + tokens, room - tokens, "%s%s", job->token_text, job->next ? "," : "}");
+		ids += (size_t)snprintf(w->extend_ids + ids, room - ids, "%s%s", job->id_text,
+					job->next ? "," : "}");
+		tokens += (size_t)snprintf(w->extend_tokens + tokens, room - tokens, "%s%s", job->token_text,
+					   job->next ? "," : "}");
 	}
 	w->extend_values[0] = db_text(w->extend_ids);
 	w->extend_values[1] = db_text(w->extend_tokens);
@@ -338,7 +351,8 @@ static void queue_init(struct worker *w, size_t i)
 	queue->values[1] = db_text(queue->count_text);
 	queue->values[2] = db_text(w->name);
 	queue->values[3] = db_text(w->lease_text);
-	queue->running_gauge = metric_gauge(w->options.metrics, "tantu_jobs_running", "Jobs running here", label);
+	queue->running_gauge =
+		metric_gauge(w->options.metrics, "tantu_jobs_running", "Jobs running here", label);
 }
 
 struct worker *worker_start(const struct worker_options *options)
@@ -350,7 +364,8 @@ struct worker *worker_start(const struct worker_options *options)
 	snprintf(w->lease_text, sizeof w->lease_text, "%d", LEASE_SECONDS);
 	w->done = metric_counter(options->metrics, "tantu_jobs_ended_total", "Jobs that ended here", "");
 	w->failed = metric_counter(options->metrics, "tantu_jobs_failed_total", "Jobs that failed here", "");
-	w->lost = metric_counter(options->metrics, "tantu_job_leases_lost_total", "Leases lost to another worker", "");
+	w->lost = metric_counter(options->metrics, "tantu_job_leases_lost_total",
+				 "Leases lost to another worker", "");
 	for (size_t i = 0; i < sizeof w->queue / sizeof w->queue[0]; i++)
 		queue_init(w, i);
 	uv_timer_init(options->loop, &w->timer);

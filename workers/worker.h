@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Takes jobs from the queues and runs them, inside `serve` or as `tantu work`; any number of them. At least once;
- * effects exactly once, because a job completes in the transaction of its effect (db/sql/jobs.sql). */
+ * Takes jobs from the queues and runs them, inside `serve` or as `tantu work`; any number of them. At least
+ * once; effects exactly once, because a job completes in the transaction of its effect (db/sql/jobs.sql). */
 #ifndef WORKERS_WORKER_H
 #define WORKERS_WORKER_H
 

@@ -282,7 +282,7 @@ CREATE POLICY scope ON need USING (EXISTS (SELECT FROM household h
 CREATE FUNCTION filter_low(code text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT CASE WHEN code IS NULL THEN 0 ELSE coalesce(region_of(code), 1) END $$;
 CREATE FUNCTION filter_high(code text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT CASE WHEN code IS NULL THEN 999999999 ELSE coalesce((SELECT high FROM region WHERE place = region_of(code)), 0) END $$;
+AS $$ SELECT CASE WHEN code IS NULL THEN 999999999 ELSE coalesce((SELECT high FROM region WHERE place = region_of(filter_high.code)), 0) END $$;
 
 -- The account of an assessor who works (at least partly) in the caller's region.
 CREATE FUNCTION assessor_in_scope(wanted text) RETURNS bigint

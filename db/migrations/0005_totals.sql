@@ -92,7 +92,7 @@ GRANT EXECUTE ON FUNCTION totals_fold TO tantu_app;
 CREATE FUNCTION figure_place(place int, wanted text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT r.place FROM region r
     WHERE r.place = CASE WHEN wanted IS NOT NULL THEN region_of(wanted)
-                         WHEN place BETWEEN scope_low() AND scope_high() THEN place
+                         WHEN figure_place.place BETWEEN scope_low() AND scope_high() THEN figure_place.place
                          ELSE scope_low() END
       AND r.place BETWEEN scope_low() AND scope_high()
       AND r.place BETWEEN figure_place.place AND (SELECT high FROM region p WHERE p.place = figure_place.place) $$;

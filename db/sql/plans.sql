@@ -23,7 +23,7 @@ SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS regi
 FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
 
 -- name: plan_create :write
--- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 target
+-- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling
 WITH given AS (
     SELECT region_of($7::text) AS place, CASE
         WHEN region_of($7::text) IS NULL THEN 'region_unknown'

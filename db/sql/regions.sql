@@ -25,7 +25,7 @@ WITH given AS (
 ), judged AS (
     SELECT g.*, CASE
         WHEN g.parent IS NULL THEN 'parent_unknown'
-        WHEN NOT (scope_role() = 'admin' OR g.parent BETWEEN scope_low() AND scope_high()) THEN 'region_foreign'
+        WHEN NOT coalesce(scope_manages(g.parent), false) THEN 'region_foreign'
         WHEN EXISTS (SELECT FROM region_code c WHERE c.code = g.code) OR EXISTS (SELECT FROM region r WHERE r.place = g.place) THEN 'region_taken'
         WHEN (g.level = 'township') <> (g.parent_level = 'county') OR g.parent_level = 'township'
             OR g.place NOT BETWEEN g.parent AND g.high OR g.place = g.parent THEN 'region_not_within' END AS verdict
@@ -47,7 +47,7 @@ WITH found AS (
 ), judged AS (
     SELECT f.*, CASE
         WHEN f.place IS NULL THEN 'not_found'
-        WHEN NOT (scope_role() = 'admin' OR f.place BETWEEN scope_low() AND scope_high()) THEN 'region_foreign'
+        WHEN NOT coalesce(scope_manages(f.place), false) THEN 'region_foreign'
         WHEN $4::int <> f.version THEN 'stale'
         WHEN length($5::text) <> length(f.code) THEN 'region_not_within'
         WHEN f.level NOT IN ('county', 'township') THEN 'region_not_renumbered'

@@ -21,7 +21,7 @@ class Statement:
         self.public = "public" in words
         self.lane = next((word for word in words if word != "public"), "write" if shape == ":write" else "read")
         self.text = text.rstrip().rstrip(";").rstrip() + (write_tail() if shape == ":write" else "")
-        self.parameters = max(map(int, re.findall(r"\$(\d+)", self.text)), default=0)
+        self.parameters = max(map(int, re.findall(r"\$(\d+)", re.sub("--.*", "", self.text))), default=0)
 
 
 def statements():

@@ -274,6 +274,7 @@ static inline struct slice help_zip_end(struct help_zip *zip)
 /* The parts of a workbook; NULL leaves one out. */
 struct help_book {
 	const char *relations, *book, *book_relations, *sheet, *strings, *styles;
+	bool stored; /* the parts are not packed */
 };
 
 static inline struct help_book help_book_of(const char *sheet)
@@ -296,21 +297,21 @@ static inline struct help_book help_book_of(const char *sheet)
 	};
 }
 
-static inline void help_book_part(struct help_zip *zip, const char *name, const char *text)
+static inline void help_book_part(struct help_zip *zip, const char *name, const char *text, bool stored)
 {
 	if (text)
-		help_zip_add(zip, name, slice_of(text), true);
+		help_zip_add(zip, name, slice_of(text), !stored);
 }
 
 static inline struct slice help_book_zip(struct help_zip *zip, const struct help_book *book)
 {
-	help_book_part(zip, "_rels/.rels", book->relations);
-	help_book_part(zip, "xl/workbook.xml", book->book);
-	help_book_part(zip, "xl/_rels/workbook.xml.rels", book->book_relations);
-	help_book_part(zip, "xl/worksheets/second.xml", HELP_SHEET(""));
-	help_book_part(zip, "xl/worksheets/first.xml", book->sheet);
-	help_book_part(zip, "xl/sharedStrings.xml", book->strings);
-	help_book_part(zip, "xl/styles.xml", book->styles);
+	help_book_part(zip, "_rels/.rels", book->relations, book->stored);
+	help_book_part(zip, "xl/workbook.xml", book->book, book->stored);
+	help_book_part(zip, "xl/_rels/workbook.xml.rels", book->book_relations, book->stored);
+	help_book_part(zip, "xl/worksheets/second.xml", HELP_SHEET(""), book->stored);
+	help_book_part(zip, "xl/worksheets/first.xml", book->sheet, book->stored);
+	help_book_part(zip, "xl/sharedStrings.xml", book->strings, book->stored);
+	help_book_part(zip, "xl/styles.xml", book->styles, book->stored);
 	return help_zip_end(zip);
 }
 
