@@ -26,11 +26,9 @@ static void make_trace(struct request *r)
 		memcpy(r->trace, parent.at + 3, 32);
 		return;
 	}
-	static const char digits[] = "0123456789abcdef";
-	uint64_t id[2] = { http_started(r->x) * 0x9e3779b97f4a7c15ull,
-			   (uint64_t)(uintptr_t)r ^ http_started(r->x) };
-	for (int i = 0; i < 32; i++)
-		r->trace[i] = digits[id[i / 16] >> (i % 16 * 4) & 15];
+	unsigned char id[16];
+	randombytes_buf(id, sizeof id);
+	sodium_bin2hex(r->trace, sizeof r->trace, id, sizeof id);
 }
 
 static struct request *request_new(struct http_exchange *x, struct api *api)

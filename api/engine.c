@@ -163,8 +163,7 @@ static enum step step_identify(struct request *r)
 		r->step++;
 		return STEP_NEXT;
 	}
-	uint64_t epoch = session_cache_epoch(r->api->sessions);
-	memcpy(r->cursor, &epoch, sizeof epoch); /* kept until the reply */
+	r->session_epoch = session_cache_epoch(r->api->sessions);
 	r->step_value[0] = db_bytes(r->token_hash, sizeof r->token_hash);
 	return engine_ask(r, &system, SQL_session_find, r->step_value, 1);
 }
@@ -194,14 +193,12 @@ static void fill_principal(struct principal *who, const struct db_rows *rows)
 
 static enum step step_identified(struct request *r)
 {
-	uint64_t epoch;
 	if (r->reply->outcome != DB_OK)
 		return problem_of_reply(r, r->reply);
 	if (db_row_count(&r->reply->rows[0]) == 0)
 		return problem(r, 401, "sign_in_required", NULL, NULL);
 	fill_principal(&r->who, &r->reply->rows[0]);
-	memcpy(&epoch, r->cursor, sizeof epoch);
-	session_cache_put(r->api->sessions, r->token_hash, &r->who, epoch);
+	session_cache_put(r->api->sessions, r->token_hash, &r->who, r->session_epoch);
 	return STEP_NEXT;
 }
 

@@ -91,7 +91,8 @@ struct request {
 	void (*own_end)(
 		struct request *r); /* called once, when the exchange has ended and no thread uses it */
 	bool answered, working, work_gone;
-	char trace[33], cursor[72];
+	uint64_t session_epoch; /* when the session was looked up */
+	char trace[33];
 };
 
 /* engine.c */

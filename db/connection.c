@@ -157,7 +157,7 @@ static void run_again_or_fail(struct db_connection *c, struct db_call *call)
 		answer_failed(c, call);
 	} else if (innocent || (once_more && (c->group_size > 1 || is_transient(c->sqlstate) ||
 					      is_shutdown(c->sqlstate)))) {
-		call->alone = call->alone || !innocent;
+		call->alone = call->alone || !innocent || call->tries > 2; /* nobody is held up for ever */
 		lane_put_back(c->lane, call);
 	} else {
 		answer_failed(c, call);

@@ -31,7 +31,6 @@ struct job_kind {
 	 * version") or a number; `again`: run once more when the first column is at least this */
 	enum sql statement;
 	const char *bind;
-	int64_t again;
 };
 extern const struct job_kind job_kinds[];
 

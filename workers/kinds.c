@@ -4,7 +4,7 @@
 
 const struct job_kind job_kinds[] = {
 	{ "import", "imports", import_start },
-	{ "totals_fold", "totals", sql_job_start, SQL_totals_fold, "20000", 20000 },
+	{ "totals_fold", "totals", sql_job_start, SQL_totals_fold, "1000000" },
 	{ "overdue_scan", "reminders", sql_job_start, SQL_overdue_scan, "" },
 	{ "stage_overdue", "reminders", sql_job_start, SQL_stage_overdue, "case version" },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },

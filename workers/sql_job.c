@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void run(struct job *job);
-
 static void on_reply(void *context, const struct db_reply *reply)
 {
 	struct job *job = context;
@@ -15,22 +13,6 @@ static void on_reply(void *context, const struct db_reply *reply)
 		return;
 	}
 	job_ended(job);
-}
-
-/* A round that was full leaves the job running (its own transaction, the lease held), and goes on. */
-static void on_round(void *context, const struct db_reply *reply)
-{
-	struct job *job = context;
-	if (reply->outcome != DB_OK) {
-		job_give_up_reply(job, reply);
-		return;
-	}
-	struct db_scope system = db_scope_system();
-	struct db_step finish = job_finish_step(job);
-	if (db_get_int(&reply->rows[0], 0, 0) >= job->kind->again)
-		run(job);
-	else
-		db_submit(job->options->db, &system, &finish, 1, on_reply, job);
 }
 
 static int bind_words(struct job *job)
@@ -52,16 +34,10 @@ static int bind_words(struct job *job)
 	return n;
 }
 
-static void run(struct job *job)
+void sql_job_start(struct job *job)
 {
 	struct db_scope system = db_scope_system();
 	int count = bind_words(job);
-	struct db_step steps[2] = { { job->kind->statement, count, job->values },
-				    job->kind->again ? job_hold_step(job) : job_finish_step(job) };
-	db_submit(job->options->db, &system, steps, 2, job->kind->again ? on_round : on_reply, job);
-}
-
-void sql_job_start(struct job *job)
-{
-	run(job);
+	struct db_step steps[] = { { job->kind->statement, count, job->values }, job_finish_step(job) };
+	db_submit(job->options->db, &system, steps, 2, on_reply, job);
 }

@@ -27,7 +27,7 @@ struct worker {
 	struct queue queue[4];
 	struct job *running;
 	uv_timer_t timer, heartbeat;
-	bool looking, extending, stopping;
+	bool looking, look_again, extending, stopping;
 	int calls, handles;
 	struct db_value extend_values[3];
 	char *extend_ids, *extend_tokens;
@@ -281,6 +281,8 @@ static void on_looked(void *context, const struct db_reply *reply)
 		ms = sooner(&reply->rows[0], 1, sooner(&reply->rows[0], 0, LOOK_AGAIN_MS));
 	if (!w->stopping)
 		uv_timer_start(&w->timer, on_timer, ms < 5 ? 5 : (uint64_t)ms, 0);
+	if (w->look_again)
+		look_ahead(w);
 	call_over(w);
 }
 
@@ -289,6 +291,7 @@ static void on_looked(void *context, const struct db_reply *reply)
 static void look_ahead(struct worker *w)
 {
 	size_t at = 1;
+	w->look_again = w->looking; /* what came meanwhile may be due sooner */
 	if (w->looking || w->stopping)
 		return;
 	w->looking = true;

@@ -185,7 +185,8 @@ BEGIN
         SELECT e.moved_on, CASE WHEN NEW.stage IN ('accepted', 'closed') THEN coalesce(OLD.accepted_on, e.counted_on) END
         INTO moved, NEW.accepted_on FROM case_event e
         WHERE e.plan_region = OLD.plan_region AND e.case_id = OLD.id AND e.version = NEW.takes_back;
-        SELECT e.happened_at, e.moved_on INTO NEW.stage_at, NEW.stage_on FROM case_event e
+        SELECT e.happened_at, e.moved_on, CASE NEW.stage WHEN 'suspended' THEN e.from_stage END
+        INTO NEW.stage_at, NEW.stage_on, NEW.resume_stage FROM case_event e
         WHERE e.plan_region = OLD.plan_region AND e.case_id = OLD.id AND e.version < NEW.takes_back
           AND e.to_stage = NEW.stage AND e.kind NOT IN ('take_back', 'relocate')
         ORDER BY e.version DESC LIMIT 1;

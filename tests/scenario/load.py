@@ -126,7 +126,7 @@ class Book:
 
     def __init__(self, client, plan, region=None, townships=()):
         self.lock = threading.Lock()
-        self.cases = {item["id"]: Case(item) for item in client.pages("/cases", plan=plan, region=region, limit=500)}
+        self.cases = {item["id"]: Case(item) for item in client.pages("/cases", plan=plan, region=region, limit=200)}
         self.ids = list(self.cases)
         self.townships = list(townships)
         self.rules = {}
@@ -147,12 +147,12 @@ class Book:
 class Deed:
     """One request that changes a case, and how it went."""
 
-    __slots__ = ("case", "path", "body", "key", "match", "kind", "status", "answer", "sent", "from_stage")
+    __slots__ = ("case", "path", "body", "key", "match", "kind", "status", "answer", "sent", "from_stage", "from_region")
 
     def __init__(self, case, path, body, kind, match):
         self.case, self.path, self.body, self.kind, self.match = case.id, path, body, kind, match
         self.key = str(uuid.uuid4())
-        self.from_stage = case.stage
+        self.from_stage, self.from_region = case.stage, case.region
         self.status = self.answer = None
         self.sent = 0
 
