@@ -107,8 +107,9 @@ static bool compile_when(struct compiling *c, struct bound_way *bound)
 			bound->when_field[n] = find_field(c->route->endpoint->query, name);
 			if (bound->when_field[n] < 0 || n == 2)
 				return wrong(c, "unknown field in", at);
+			bound->when_value[n] =
+				equals ? equals + 1 : NULL; /* to the end: only the last may have one */
 			bound->when_field[++n] = -1;
-			bound->when_value = equals ? equals + 1 : bound->when_value;
 		}
 		at += word.len;
 		at += strspn(at, " ");

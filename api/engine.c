@@ -302,7 +302,7 @@ static bool way_fits(const struct request *r, const struct bound_way *way)
 		return false;
 	for (int i = 0; way->when_field[i] >= 0; i++) {
 		const char *given = r->values[way->when_field[i]].at;
-		if (!given || (way->when_value && strcmp(given, way->when_value) != 0))
+		if (!given || (way->when_value[i] && strcmp(given, way->when_value[i]) != 0))
 			return false;
 	}
 	return true;
@@ -314,6 +314,27 @@ static const struct bound_way *pick_way(const struct request *r)
 		if (way_fits(r, &r->route->way[i]))
 			return &r->route->way[i];
 	INVARIANT(false); /* the last way of an endpoint has no condition */
+	return NULL;
+}
+
+static bool way_uses(const struct bound_way *way, int field)
+{
+	for (int i = 0; way->when_field[i] >= 0; i++)
+		if (way->when_field[i] == field)
+			return true;
+	for (int i = 0; i < way->count; i++)
+		if (way->op[i].source == BIND_FIELD && way->op[i].index == field)
+			return true;
+	return false;
+}
+
+/* A filter that the way taken does not know must not be passed over in silence. NULL: there is none. */
+static const char *field_left_over(const struct request *r)
+{
+	const struct field *fields = r->route->endpoint->query;
+	for (int i = 0; i < r->route->query_fields; i++)
+		if (r->values[i].at && !fields[i].required && !way_uses(r->way, i))
+			return arena_printf(http_arena(r->x), "/%s", fields[i].name);
 	return NULL;
 }
 
@@ -377,6 +398,10 @@ enum step step_ask(struct request *r)
 	if (!limit || !values)
 		return problem(r, 413, "too_long", NULL, NULL);
 	r->limit_text = limit;
+	const char *left_over = field_left_over(r);
+	if (left_over)
+		return problem(r, 422, "not_combined", left_over,
+			       "It does not go together with the other parameters.");
 	for (int i = 0; i < r->way->count; i++)
 		if (!bind_value(r, &r->way->op[i], &values[i]))
 			return problem(r, 404, "not_found", NULL, NULL);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The refused-rows file: the sealed upload is read again and the refused rows are written with their codes.
- * Invariant: clear text exists in memory only (an anonymous memory file), never on a disk. */
+ * Invariant: clear text exists in memory only (a file in /dev/shm without a name), never on a disk. */
 #include "api/import_file.h"
 #include "api/engine.h"
 #include "service/needs/needs_check.h"
 #include "service/needs/needs_sealed.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -55,14 +56,12 @@ static bool write_refused(struct refused_file *f, struct needs_reader *reader, s
 	return true;
 }
 
-static bool read_and_write(struct refused_file *f, struct sealed_reader *sealed)
+static bool read_and_write(struct refused_file *f, struct sealed_reader *sealed, const char *into)
 {
-	char into[64];
 	struct needs_problem trouble;
 	struct needs_limits limits = needs_limits_default();
 	struct needs_source source = needs_source_of_sealed(sealed);
 	struct needs_reader *reader = needs_reader_open(&source, &limits, &trouble);
-	snprintf(into, sizeof into, "/proc/self/fd/%d", f->memory);
 	struct needs_writer *writer = reader ? needs_writer_new(f->format, into) : NULL;
 	bool written = writer && write_refused(f, reader, writer);
 	if (written)
@@ -79,10 +78,18 @@ static void make_in_pool(struct request *r)
 	char why[200];
 	struct stat st;
 	struct sealed_reader *sealed = sealed_reader_open(r->api->options.vault, f->path, why, sizeof why);
-	f->memory = memfd_create("refused", MFD_CLOEXEC);
-	bool made = sealed && f->memory >= 0 && read_and_write(f, sealed);
+	char folder[] = "/dev/shm/tantu-refused-XXXXXX", into[64];
+	bool made =
+		sealed && mkdtemp(folder); /* a folder of ours: the XLSX writer spools beside its target */
+	snprintf(into, sizeof into, "%s/file", folder);
+	if (made) {
+		made = read_and_write(f, sealed, into);
+		f->memory = open(into, O_RDONLY | O_CLOEXEC);
+		unlink(into);
+		rmdir(folder);
+	}
 	sealed_reader_close(&sealed);
-	if (!made || fstat(f->memory, &st) != 0 || st.st_size == 0)
+	if (!made || f->memory < 0 || fstat(f->memory, &st) != 0 || st.st_size == 0)
 		return;
 	f->len = (size_t)st.st_size;
 	f->mapped = mmap(NULL, f->len, PROT_READ, MAP_PRIVATE, f->memory, 0);

@@ -33,6 +33,15 @@ static enum step step_openapi(struct request *r)
 	return answer_json(r, 200, buffer_taken(&r->api->openapi), "Cache-Control: no-cache\r\n");
 }
 
+static enum step step_front(struct request *r)
+{
+	return answer_json(r, 200,
+			   SLICE("{\"name\":\"Tantu 坦途\",\"version\":\"" TANTU_VERSION
+				 "\",\"description\":\"/openapi.json\"}"),
+			   NULL);
+}
+
+static request_step *const front_steps[] = { step_front, NULL };
 static request_step *const health_steps[] = { step_health, NULL };
 static request_step *const ready_steps[] = { step_ready, NULL };
 static request_step *const metrics_steps[] = { step_metrics, NULL };
@@ -42,6 +51,8 @@ static const char status_schema[] = "{\"type\":\"object\",\"required\":[\"status
 				    "\"status\":{\"type\":\"string\"}},\"additionalProperties\":false}";
 
 const struct endpoint meta_endpoints[] = {
+	{ HTTP_METHOD_GET, "/", ANYBODY, .steps = front_steps, .plain = true, .summary = "What this is",
+	  .says = "{\"type\":\"object\"}" },
 	{ HTTP_METHOD_GET, "/healthz", ANYBODY, .steps = health_steps, .plain = true,
 	  .summary = "The process runs", .says = status_schema },
 	{ HTTP_METHOD_GET, "/readyz", ANYBODY, .steps = ready_steps, .plain = true, .summary = "It can serve",

@@ -45,7 +45,7 @@ def statements():
 class Ground:
     def __init__(self, cases):
         self.cases = cases
-        self.path = Path(tempfile.mkdtemp(prefix="tantu-bench-", dir=os.environ.get("TANTU_BENCH_DIR", "/tmp")))
+        self.path = Path(tempfile.mkdtemp(prefix="bench-", dir=os.environ.get("TANTU_BENCH_DIR", "/tmp")))
         self.path.chmod(0o755)
         self.environment = {}
         self.server = None

@@ -137,5 +137,6 @@ void import_batch_fill(struct import_batch *b, struct needs_reader *reader,
 			refuse(b, row.number, code, field);
 		b->checked++;
 	}
+	b->failed = needs_seen_failed(seen); /* a duplicate may have slipped through */
 	end(b);
 }

@@ -116,7 +116,7 @@ WITH found AS (
 ), answer AS (
     SELECT j.verdict AS _verdict, CASE j.verdict WHEN 'contractor_unknown' THEN '/contractor' WHEN 'contractor_not_wanted' THEN '/contractor'
                WHEN 'note_required' THEN '/note' WHEN 'happened_in_future' THEN '/happened_at' WHEN 'happened_before_last' THEN '/happened_at'
-               ELSE '/to' END AS _field,
+               WHEN 'notice_not_over' THEN '/happened_at' ELSE '/to' END AS _field,
            CASE WHEN j.verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(j.c) END AS _allowed,
            CASE WHEN j.verdict = 'not_eligible' THEN (j.c).eligibility_reasons END AS _reasons,
        s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,

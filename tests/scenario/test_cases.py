@@ -527,7 +527,7 @@ def test_people_are_masked_and_their_reading_is_recorded(manager, database):
         assert person["citizen_id"] == citizen[:6] + "********" + citizen[14:]
         assert row["残疾人证号"] not in str(person) and citizen not in str(person)
         assert person["device_needs"] == ["轮椅", "拐杖"] and person["retrofit_needs"] == ["坡道", "扶手"]
-        assert (person["phone"], person["address"], person["hardship"]) == (row["联系电话"], row["详细地址"], "低保")
+        assert (person["phone"], person["address"], person["hardship"]) == (row["联系电话"], rows[0]["详细地址"], "低保")
     found = manager.post("/persons/find", {"citizen_id": rows[1]["残疾人证号"][:18].lower()}).items
     assert [person["cases"] for person in found] == [[str(case)]]
     assert manager.post("/persons/find", {"citizen_id": needs.citizen_id(999999)}).items == []
