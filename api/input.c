@@ -263,6 +263,8 @@ static enum step take_query_value(struct request *r, const struct field *f, stru
 static enum step take_page(struct request *r, struct slice name, struct slice text)
 {
 	uint64_t n = 0;
+	if (slice_is(name, "limit") ? r->limit != 0 : r->after != NULL)
+		return wrong(r, "given_twice", slice_is(name, "limit") ? "limit" : "after", NULL);
 	if (slice_is(name, "limit")) {
 		if (!slice_to_u64(text, &n) || n < 1 || n > 200)
 			return wrong(r, "out_of_range", "limit", "From 1 to 200.");
@@ -318,11 +320,11 @@ enum step input_query(struct request *r)
 {
 	const struct field *fields = r->route->endpoint->query;
 	size_t count = (size_t)r->route->query_fields + (size_t)r->route->body_fields;
-	r->limit = 50;
 	r->values = arena_zalloc(http_arena(r->x), (count + 1) * sizeof *r->values);
 	if (!r->values)
 		return problem(r, 413, "too_long", NULL, NULL);
 	enum step step = split_query(r, http_query(r->x));
+	r->limit = r->limit ? r->limit : 50;
 	for (int i = 0; step == STEP_NEXT && i < r->route->query_fields; i++)
 		if (fields[i].required && !r->values[i].at)
 			step = wrong(r, "required", fields[i].name, "This parameter is needed.");

@@ -34,6 +34,7 @@ const struct verdict verdicts[] = {
 	{ "user_taken", 409, "The user name is taken.", "/user" },
 	{ "plan_unknown", 422, "There is no such plan.", "/plan" },
 	{ "plan_foreign", 403, "The plan is not in your region.", "/plan" },
+	{ "code_invalid", 422, "Lower-case letters, digits, - and _; a letter first.", "/code" },
 	{ "plan_taken", 409, "The plan code is taken.", "/code" },
 	{ "period_backwards", 422, "The period ends before it begins.", "/ends_on" },
 	{ "indicator_fixed", 422, "Unit and period of an indicator cannot change: make a new one.", "/unit" },

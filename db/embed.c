@@ -93,13 +93,13 @@ static void parse_heading(struct statement *s, const char *line, const char *pat
 	int n = sscanf(heading, "-- name: %63s %15s %15s %15s", s->name, words[0], words[1], words[2]);
 	if (n < 2 || !known_word(words[0], shapes))
 		stop(path, heading);
-	strcpy(s->shape, words[0]);
-	strcpy(s->lane, default_lane(s->shape));
+	snprintf(s->shape, sizeof s->shape, "%s", words[0]);
+	snprintf(s->lane, sizeof s->lane, "%s", default_lane(s->shape));
 	for (int i = 1; i < 3 && words[i][0]; i++) {
 		if (strcmp(words[i], "public") == 0)
 			s->is_public = 1;
 		else if (known_word(words[i], lanes))
-			strcpy(s->lane, words[i]);
+			snprintf(s->lane, sizeof s->lane, "%s", words[i]);
 		else
 			stop(path, heading);
 	}
@@ -115,7 +115,7 @@ static char *statement_text(const struct statement *s, const char *from, const c
 	if (!text)
 		stop(path, "no memory");
 	memcpy(text, from, len);
-	strcpy(text + len, is_write ? WRITE_TAIL : "");
+	memcpy(text + len, is_write ? WRITE_TAIL : "", is_write ? sizeof WRITE_TAIL : 1);
 	if (is_write && !strstr(text, "answer AS ("))
 		stop(s->name, ":write without a CTE named answer");
 	return text;
@@ -155,7 +155,7 @@ static void take_file(struct found *found, const char *path)
 	struct file *f = migration ? &found->migrations[found->migration_count++]
 				   : &found->loaded[found->loaded_count++];
 	*f = (struct file){ base, text, len };
-	if (migration && atoi(base) != found->migration_count)
+	if (migration && strtol(base, NULL, 10) != found->migration_count)
 		stop(path, "migrations must be numbered 0001, 0002, … without a gap");
 }
 

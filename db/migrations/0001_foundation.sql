@@ -107,7 +107,8 @@ CREATE TABLE access_record (
     at         timestamptz NOT NULL DEFAULT now(),
     account_id bigint NOT NULL,
     what       text NOT NULL,
-    subject    bigint
+    subject    bigint,
+    region     int NOT NULL -- where the subject is
 );
 
 ALTER TABLE account ENABLE ROW LEVEL SECURITY;
@@ -120,7 +121,8 @@ CREATE POLICY scope ON session USING (
     (SELECT scope_role()) IN ('admin', 'system') OR account_id = (SELECT scope_account()));
 CREATE POLICY scope ON idempotency USING (
     account_id = (SELECT scope_account()) OR (SELECT scope_role()) = 'system');
-CREATE POLICY reading ON access_record FOR SELECT USING ((SELECT scope_role()) IN ('auditor', 'system'));
+CREATE POLICY reading ON access_record FOR SELECT USING ((SELECT scope_role()) IN ('auditor', 'system')
+    AND region BETWEEN (SELECT scope_low()) AND (SELECT scope_high()));
 CREATE POLICY writing ON access_record FOR INSERT WITH CHECK (account_id = (SELECT scope_account()));
 
 GRANT SELECT, INSERT, UPDATE ON region, region_code, contractor, centre TO tantu_app;

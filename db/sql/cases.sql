@@ -227,11 +227,11 @@ ORDER BY e.version LIMIT $3::int;
 -- name: case_persons :many write
 -- Personal data: that it was read is recorded in the same transaction.
 WITH home AS (
-    SELECT c.plan_region, c.household_id FROM retrofit_case c
+    SELECT c.plan_region, c.household_id, c.region FROM retrofit_case c
     WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint
 ), noted AS (
-    INSERT INTO access_record (account_id, what, subject)
-    SELECT scope_account(), 'persons of a case', $1::bigint FROM home
+    INSERT INTO access_record (account_id, what, subject, region)
+    SELECT scope_account(), 'persons of a case', $1::bigint, home.region FROM home
 )
 SELECT n.id, n.name, n.sex, n.relation, n.citizen_id, n.certificate, n.category::int, n.level::int, n.phone, n.registered_on,
        h.address, h.hardship, h.traits,
@@ -244,14 +244,17 @@ WHERE n.id > coalesce($2::bigint, 0) ORDER BY n.id LIMIT $3::int;
 -- name: person_find :many write
 -- $1: the keyed hash of a citizen ID
 WITH hit AS (
-    SELECT n.* FROM person n WHERE n.citizen_id_index = $1::bytea
+    SELECT n.*, h.number, h.region, h.village FROM person n
+    JOIN household h ON h.plan_region = n.plan_region AND h.id = n.household_id WHERE n.citizen_id_index = $1::bytea
 ), noted AS (
-    INSERT INTO access_record (account_id, what, subject) SELECT scope_account(), 'person by citizen id', id FROM hit
+    INSERT INTO access_record (account_id, what, subject, region)
+    SELECT scope_account(), 'person by citizen id', id, region FROM hit
 )
-SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int, h.number AS household_number,
-       region_label(h.region) AS region, h.village,
-       ARRAY(SELECT c.id::text FROM retrofit_case c WHERE c.plan_region = h.plan_region AND c.household_id = h.id ORDER BY c.id) AS cases
-FROM hit n JOIN household h ON h.plan_region = n.plan_region AND h.id = n.household_id ORDER BY n.id LIMIT 20;
+SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int, n.number AS household_number,
+       region_label(n.region) AS region, n.village,
+       ARRAY(SELECT c.id::text FROM retrofit_case c WHERE c.plan_region = n.plan_region AND c.household_id = n.household_id
+             ORDER BY c.id) AS cases
+FROM hit n ORDER BY n.id LIMIT 20;
 
 -- name: transition_rules :many public
 SELECT r.from_stage AS from, r.to_stage AS to, r.kind, r.roles, r.needs_note FROM transition_rule r ORDER BY r.from_stage, r.to_stage;

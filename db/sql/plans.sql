@@ -26,6 +26,7 @@ FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
 -- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling
 WITH given AS (
     SELECT region_of($7::text) AS place, CASE
+        WHEN $3::text !~ '^[a-z][a-z0-9_-]{1,31}$' THEN 'code_invalid'
         WHEN region_of($7::text) IS NULL THEN 'region_unknown'
         WHEN NOT coalesce(scope_manages(region_of($7::text)), false) THEN 'region_foreign'
         WHEN $8::date > $9::date THEN 'period_backwards'
@@ -76,6 +77,7 @@ WITH found AS (
     SELECT f.id, CASE
         WHEN f.id IS NULL THEN 'not_found'
         WHEN NOT coalesce(scope_manages(f.region), false) THEN 'region_foreign'
+        WHEN $4::text !~ '^[a-z][a-z0-9_]{1,47}$' THEN 'code_invalid'
         WHEN $13::int <> f.version THEN 'stale'
         WHEN $8::text <> f.unit OR $11::text <> f.per THEN 'indicator_fixed'
         WHEN (SELECT max(s.total) FROM (SELECT sum(value) FILTER (WHERE year = 0) AS total FROM target_split
