@@ -114,6 +114,14 @@ static void write_kept(const struct source *s, int column, struct buffer *out)
 		buffer_printf(out, "\"%.*s%s\"", (int)(utc ? len - 6 : len), text, utc ? "Z" : "");
 		return;
 	}
+	if (json_is_string(v)) { /* as written the first time: jansson escapes in another way */
+		json_write_text(out, (struct slice){ json_string_value(v), json_string_length(v) });
+		return;
+	}
+	if (s->shape->column[column].type == DB_FLOAT8) {
+		write_float(out, json_number_value(v));
+		return;
+	}
 	char *dumped = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 	if (dumped)
 		buffer_text(out, dumped);

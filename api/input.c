@@ -136,6 +136,20 @@ static bool known_field(const struct field *fields, const char *name)
 	return false;
 }
 
+/* A key as part of a JSON pointer (RFC 6901). */
+static const char *pointer_part(struct request *r, const char *key)
+{
+	struct buffer out;
+	buffer_init(&out, http_arena(r->x), strlen(key) + 16);
+	for (; *key; key++)
+		if (*key == '~' || *key == '/')
+			buffer_text(&out, *key == '~' ? "~0" : "~1");
+		else
+			buffer_char(&out, *key);
+	buffer_char(&out, 0);
+	return out.failed ? "" : out.at;
+}
+
 static enum step check_item(struct request *r, const struct field *f, const json_t *item, size_t number)
 {
 	const char *key;
@@ -144,13 +158,12 @@ static enum step check_item(struct request *r, const struct field *f, const json
 	if (!json_is_object(item))
 		return wrong(r, "wrong_type", arena_printf(http_arena(r->x), "%s/%zu", f->name, number),
 			     "An object.");
-	json_object_foreach(
-		(json_t *)(uintptr_t)item, key,
-		value) if (!known_field(f->items, key)) return wrong(r, "unknown_field",
-								     arena_printf(http_arena(r->x),
-										  "%s/%zu/%s", f->name,
-										  number, key),
-								     NULL);
+	json_object_foreach ((json_t *)(uintptr_t)item, key, value)
+		if (!known_field(f->items, key))
+			return wrong(r, "unknown_field",
+				     arena_printf(http_arena(r->x), "%s/%zu/%s", f->name, number,
+						  pointer_part(r, key)),
+				     NULL);
 	for (const struct field *inner = f->items; inner->name; inner++) {
 		struct field named = *inner;
 		named.name = arena_printf(http_arena(r->x), "%s/%zu/%s", f->name, number, inner->name);
@@ -170,8 +183,9 @@ static enum step take_items(struct request *r, const struct field *f, const json
 	if ((int64_t)json_array_size(v) > f->max)
 		return wrong(r, "too_long", f->name,
 			     arena_printf(http_arena(r->x), "At most %d entries.", (int)f->max));
-	json_array_foreach((json_t *)(uintptr_t)v, i,
-			   item) if (check_item(r, f, item, i) != STEP_NEXT) return STEP_DONE;
+	json_array_foreach ((json_t *)(uintptr_t)v, i, item)
+		if (check_item(r, f, item, i) != STEP_NEXT)
+			return STEP_DONE;
 	return take_dump(r, f, v, out);
 }
 
@@ -229,8 +243,9 @@ enum step input_body(struct request *r)
 	enum step step = parse_body(r);
 	if (step != STEP_NEXT)
 		return step;
-	json_object_foreach(r->body, key,
-			    value) if (!known_field(fields, key)) return wrong(r, "unknown_field", key, NULL);
+	json_object_foreach (r->body, key, value)
+		if (!known_field(fields, key))
+			return wrong(r, "unknown_field", pointer_part(r, key), NULL);
 	for (int i = 0; i < r->route->body_fields; i++) {
 		step = take_value(r, &fields[i], json_object_get(r->body, fields[i].name),
 				  &r->values[r->route->query_fields + i]);
@@ -265,6 +280,8 @@ static enum step take_page(struct request *r, struct slice name, struct slice te
 	uint64_t n = 0;
 	if (slice_is(name, "limit") ? r->limit != 0 : r->after != NULL)
 		return wrong(r, "given_twice", slice_is(name, "limit") ? "limit" : "after", NULL);
+	if (text.len == 0)
+		return STEP_NEXT;
 	if (slice_is(name, "limit")) {
 		if (!slice_to_u64(text, &n) || n < 1 || n > 200)
 			return wrong(r, "out_of_range", "limit", "From 1 to 200.");

@@ -181,6 +181,8 @@ class Ground:
         for first in range(1, self.cases + 1, 100000):
             self._fill_part(first, min(self.cases, first + 99999))
             say(f"filled {min(self.cases, first + 99999)} of {self.cases} cases ({time.monotonic() - begun:.0f} s)")
+        for counter in ("household", "person", "need", "case"):
+            self.sql(f"SELECT setval('{counter}_number', {self.cases})")
         self._move_some()
         self.sql("VACUUM ANALYZE")
         self.sql("CHECKPOINT")

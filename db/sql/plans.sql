@@ -132,9 +132,12 @@ WITH found AS (
         WHEN EXISTS (SELECT FROM given g WHERE g.county = 0 AND g.year = 0) THEN 'split_without_key'
         WHEN (SELECT count(*) <> count(DISTINCT (g.county, g.year)) FROM given g) THEN 'split_twice'
         WHEN (SELECT coalesce(sum(g.value) FILTER (WHERE g.year = 0), 0) > f.target
-                  OR coalesce(sum(g.value) FILTER (WHERE g.county = 0), 0) > f.target FROM given g) THEN 'split_exceeds_target'
+                  OR coalesce(sum(g.value) FILTER (WHERE g.county = 0), 0) > f.target
+                  OR coalesce(sum(g.value) FILTER (WHERE g.county <> 0 AND g.year <> 0), 0) > f.target FROM given g) THEN 'split_exceeds_target'
         WHEN EXISTS (SELECT FROM given a JOIN given b ON b.county = a.county AND b.year <> 0
                      WHERE a.county <> 0 AND a.year = 0 GROUP BY a.county, a.value HAVING sum(b.value) > a.value)
+            OR EXISTS (SELECT FROM given a JOIN given b ON b.year = a.year AND b.county <> 0
+                     WHERE a.county = 0 AND a.year <> 0 GROUP BY a.year, a.value HAVING sum(b.value) > a.value)
             THEN 'split_exceeds_target' END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true
 ), removed AS (

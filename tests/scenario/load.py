@@ -6,6 +6,7 @@
     Recount(database, "qinghai")            figures as the server's statements give them, and counted anew from the
                                             events, in one snapshot
 """
+import copy
 import itertools
 import json
 import random
@@ -140,8 +141,9 @@ class Book:
                 case.see(item)
 
     def pick(self, dice):
-        """Some cases are much busier than others, so that clients meet."""
-        return self.cases[self.ids[int(len(self.ids) * dice.random() ** 2)]]
+        """A case as it is known now. Some are much busier than others, so that clients meet."""
+        with self.lock:
+            return copy.copy(self.cases[self.ids[int(len(self.ids) * dice.random() ** 2)]])
 
 
 class Deed:
@@ -155,6 +157,12 @@ class Deed:
         self.from_stage, self.from_region = case.stage, case.region
         self.status = self.answer = None
         self.sent = 0
+
+
+def eagerness(rule):
+    if rule["from"] == "assigned" and rule["to"] == "designed":
+        return 1
+    return EAGERNESS.get(rule["to"], 6 if rule["kind"] == "revoke" else 1)
 
 
 def happened(dice, case):
@@ -178,7 +186,7 @@ def choose(book, dice):
     else:
         rules = [rule for rule in book.rules[case.stage]
                  if "manager" in rule["roles"] and (rule["kind"] != "resume" or rule["to"] == case.resume)]
-        rule = dice.choices(rules, [EAGERNESS.get(rule["to"], 3 if rule["kind"] == "revoke" else 1) for rule in rules])[0]
+        rule = dice.choices(rules, [eagerness(rule) for rule in rules])[0]
         deed = Deed(case, f"/cases/{case.id}/transitions", {"to": rule["to"]}, "transition", case.version)
         deed.body["note"] = deed.key
         if dice.random() < 0.98:

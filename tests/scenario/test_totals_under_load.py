@@ -144,7 +144,6 @@ def test_no_difference_ever(place, make_server, client_of, contract):
     assert any(waiting for reader in readers for _, waiting in reader.recount.seen)
     assert all(mover.reads > 20 for mover in movers[-QUIET:])
 
-    print("END")
     check_the_end(place, managers[0], book, quiet)
     events = place.sql("SELECT count(*) FROM case_event WHERE kind <> 'open'")[0][0]
     assert events == sum(1 for mover in movers for deed in mover.deeds if deed.status == 200 and moved(deed, mover))

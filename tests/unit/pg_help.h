@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A PostgreSQL of the test's own, made by scripts/pg in a folder below /tmp and destroyed at the end.
+ * If the program dies before that, a process that waits for its end destroys it.
  * Without PostgreSQL 15 installed a test program says so and skips. */
 #ifndef TESTS_UNIT_PG_HELP_H
 #define TESTS_UNIT_PG_HELP_H
@@ -35,13 +36,23 @@ static inline void pg_take_setting(const char *line, const char *name, char out[
 		snprintf(out, 256, "%.*s", (int)strcspn(line + len + 2, "'"), line + len + 2);
 }
 
+/* Destroys the cluster a moment after this process is gone, however it went. */
+static inline bool pg_watch_our_end(const struct pg *pg)
+{
+	char command[1200];
+	snprintf(command, sizeof command,
+		 "(tail --pid=%d -f /dev/null; '%s/scripts/pg' destroy '%s') </dev/null >/dev/null 2>&1 &",
+		 (int)getpid(), TANTU_SOURCE_DIR, pg->folder);
+	return system(command) == 0;
+}
+
 /* False when it did not start; scripts/pg has said why on standard error. */
 static inline bool pg_start(struct pg *pg)
 {
 	char command[1200], line[400];
 	memset(pg, 0, sizeof *pg);
 	strcpy(pg->folder, "/tmp/tantu-test-XXXXXX");
-	if (!mkdtemp(pg->folder))
+	if (!mkdtemp(pg->folder) || !pg_watch_our_end(pg))
 		return false;
 	snprintf(command, sizeof command, "'%s/scripts/pg' start '%s'", TANTU_SOURCE_DIR, pg->folder);
 	FILE *out = popen(command, "r");

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to lose things: a PostgreSQL of one's own that may be killed, and a proxy that loses what passes through it."""
+import os
+import select
+import signal
+import socket
+import threading
+
+import psycopg2
+from processes import Cluster, Database, wait_until
+
+READY = b"Z\x00\x00\x00\x05I"  # PostgreSQL is through with what it was sent, and has committed it
+
+
+class MortalCluster(Cluster):
+    """Beside the shared one, which lives on."""
+
+    def __init__(self, workspace, name):
+        super().__init__(workspace)
+        self.name = name
+        self.folder = workspace.path / f"pg-{name}"
+
+    def main_database(self):
+        database = Database(self, "tantu")
+        database.var = self.workspace.path / f"var-{self.name}"
+        return database
+
+    def kill(self):
+        """kill -9 of the postmaster; its children leave by themselves."""
+        pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+
+    def kill_backend(self, dice):
+        """kill -9 of one that serves us: PostgreSQL throws all the others out and recovers."""
+        pids = [pid for pid, in self.main_database().sql(
+            "SELECT pid FROM pg_stat_activity WHERE usename = 'tantu_app' ORDER BY pid")]
+        if pids:
+            os.kill(dice.choice(pids), signal.SIGKILL)
+
+    def wait_for_return(self, seconds=60):
+        def answers():
+            try:
+                return self.main_database().sql("SELECT 1")
+            except psycopg2.OperationalError:
+                return False
+        wait_until(answers, seconds, "PostgreSQL's return")
+
+
+class Proxy:
+    """Stands before a PostgreSQL as a socket of its own: database.conninfo(role) with host=proxy.folder.
+
+    rule(side, data, link) sees everything that passes ("up" to the server, "down" to the client) and answers what goes on,
+    or None: both ends are cut, without a word. link is a dict that lasts as long as the connection; link["cut"]() cuts it."""
+
+    def __init__(self, cluster, folder, rule=None):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        host = dict(part.split("=", 1) for part in cluster.conninfo["app"].split())["host"]
+        self.server = f"{host}/.s.PGSQL.5432"
+        self.rule = rule or (lambda side, data, link: data)
+        self.links = 0
+        self.cut = 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{folder}/.s.PGSQL.5432")
+        self.listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def conninfo(self, role="app"):
+        return f"host={self.folder} user=tantu_{role} dbname=tantu"
+
+    def close(self):
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.links += 1
+            threading.Thread(target=self._carry, args=(client, {"number": self.links}), daemon=True).start()
+
+    def _carry(self, client, link):
+        server = socket.socket(socket.AF_UNIX)
+        link["cut"] = lambda: server.shutdown(socket.SHUT_RDWR)
+        try:
+            server.connect(self.server)
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(1 << 20)
+                    if not data:
+                        return
+                    passed = self.rule("up" if ready is client else "down", data, link)
+                    if passed is None:
+                        self.cut += 1
+                        return
+                    (server if ready is client else client).sendall(passed)
+        except OSError:
+            pass
+        finally:
+            client.close()
+            server.close()
