@@ -44,7 +44,15 @@ static enum step step_hashed(struct request *r)
 	return STEP_NEXT;
 }
 
+/* Its sessions have ended. The database tells every server so, but this one has to know before it answers. */
+static enum step step_forget(struct request *r)
+{
+	session_cache_clear(r->api->sessions);
+	return STEP_NEXT;
+}
+
 static request_step *const hashing_steps[] = { step_hash, step_hashed, step_ask, step_answer, NULL };
+static request_step *const changing_steps[] = { step_hash, step_hashed, step_ask, step_forget, step_answer, NULL };
 
 static const struct field account_in[] = {
 	{ "user", F_TEXT, .required = true, .max = 64 },
@@ -73,7 +81,7 @@ const struct endpoint account_endpoints[] = {
 	  .way = { { NULL, SQL_accounts_list, "page.after page.limit" } }, .summary = "Accounts" },
 	{ HTTP_METHOD_GET, "/api/v1/users/{id}", ROLE_ADMIN, .way = { { NULL, SQL_account_get, "path.id" } },
 	  .summary = "One account" },
-	{ HTTP_METHOD_PATCH, "/api/v1/users/{id}", ROLE_ADMIN, NULL, change_in, .steps = hashing_steps,
+	{ HTTP_METHOD_PATCH, "/api/v1/users/{id}", ROLE_ADMIN, NULL, change_in, .steps = changing_steps,
 	  .way = { { NULL, SQL_account_change, "path.id if_match step.1 in.disabled in.region" } },
 	  .summary = "New password, disable or enable, other region; the account's sessions end" },
 	{ HTTP_METHOD_GET, "/api/v1/contractors", SIGNED_IN, .page = "id",

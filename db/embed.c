@@ -5,7 +5,9 @@
  *
  * A statement begins with   -- name: case_get :one|:many|:write [read|write|queue|work|start] [public]
  * and goes on to the next such line. :write ends in a CTE named answer; the tail below keeps its row under
- * the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers it. */
+ * the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers it.
+ * What several statements of a file share stands once, as   -- part: case_columns   and is put where
+ * {{case_columns}} is. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,11 @@ struct statement {
 	char *text;
 };
 
+struct part {
+	char name[64];
+	char *text;
+};
+
 struct file {
 	const char *base;
 	char *text;
@@ -33,8 +40,9 @@ struct file {
 
 struct found {
 	struct statement statements[MAX_ITEMS];
+	struct part parts[MAX_ITEMS];
 	struct file migrations[MAX_ITEMS], loaded[MAX_ITEMS];
-	int statement_count, migration_count, loaded_count;
+	int statement_count, part_count, migration_count, loaded_count;
 };
 
 static void stop(const char *where, const char *why)
@@ -105,39 +113,110 @@ static void parse_heading(struct statement *s, const char *line, const char *pat
 	}
 }
 
-static char *statement_text(const struct statement *s, const char *from, const char *to, const char *path)
+/* A copy of from..to without blanks and semicolons at its end, with room for `more` bytes. */
+static char *copy_text(const char *from, const char *to, size_t more)
 {
 	while (to > from && (isspace((unsigned char)to[-1]) || to[-1] == ';'))
 		to--;
-	int is_write = strcmp(s->shape, ":write") == 0;
 	size_t len = (size_t)(to - from);
-	char *text = malloc(len + sizeof WRITE_TAIL);
+	char *text = malloc(len + more + 1);
 	if (!text)
-		stop(path, "no memory");
+		stop("text", "no memory");
 	memcpy(text, from, len);
-	memcpy(text + len, is_write ? WRITE_TAIL : "", is_write ? sizeof WRITE_TAIL : 1);
-	if (is_write && !strstr(text, "answer AS ("))
-		stop(s->name, ":write without a CTE named answer");
+	text[len] = 0;
 	return text;
 }
 
-static void take_statements(struct found *found, char *text, const char *path)
+static const char *part_named(const struct found *found, const char *name, size_t len)
 {
-	char *at = strstr(text, "-- name: ");
-	while (at) {
-		if (found->statement_count == MAX_ITEMS)
-			stop(path, "too many statements");
-		struct statement *s = &found->statements[found->statement_count++];
-		parse_heading(s, at, path);
-		char *body = strchr(at, '\n');
+	for (int i = 0; i < found->part_count; i++)
+		if (strlen(found->parts[i].name) == len && strncmp(found->parts[i].name, name, len) == 0)
+			return found->parts[i].text;
+	return NULL;
+}
+
+/* Puts the parts where they are named. */
+static char *expand(const struct found *found, char *text, const char *where)
+{
+	char *open;
+	while ((open = strstr(text, "{{"))) {
+		char *close = strstr(open, "}}");
+		const char *part = close ? part_named(found, open + 2, (size_t)(close - open - 2)) : NULL;
+		if (!part)
+			stop(where, "names a part that is not there");
+		size_t len = (size_t)(open - text) + strlen(part) + strlen(close + 2) + 1;
+		char *longer = malloc(len);
+		if (!longer)
+			stop(where, "no memory");
+		snprintf(longer, len, "%.*s%s%s", (int)(open - text), text, part, close + 2);
+		text = longer;
+	}
+	return text;
+}
+
+static char *statement_text(const struct found *found, const struct statement *s, const char *from,
+			    const char *to)
+{
+	int is_write = strcmp(s->shape, ":write") == 0;
+	char *text = copy_text(from, to, sizeof WRITE_TAIL);
+	if (is_write && !strstr(text, "answer AS ("))
+		stop(s->name, ":write without a CTE named answer");
+	if (is_write)
+		memcpy(text + strlen(text), WRITE_TAIL, sizeof WRITE_TAIL);
+	return expand(found, text, s->name);
+}
+
+static void take_part(struct found *found, const char *heading, const char *body, const char *end)
+{
+	struct part *part = &found->parts[found->part_count++];
+	if (found->part_count == MAX_ITEMS || sscanf(heading, "-- part: %63s", part->name) != 1)
+		stop(heading, "not a part");
+	part->text = expand(found, copy_text(body, end, 0), part->name);
+}
+
+static void take_statement(struct found *found, const char *heading, const char *body, const char *end,
+			   const char *path)
+{
+	if (found->statement_count == MAX_ITEMS)
+		stop(path, "too many statements");
+	struct statement *s = &found->statements[found->statement_count++];
+	parse_heading(s, heading, path);
+	s->text = statement_text(found, s, body, end);
+	for (int i = 0; i < found->statement_count - 1; i++)
+		if (strcmp(found->statements[i].name, s->name) == 0)
+			stop(s->name, "named twice");
+}
+
+/* The next heading at or after `at`, or the end. */
+static const char *next_heading(const char *at)
+{
+	const char *name = strstr(at, "-- name: "), *part = strstr(at, "-- part: ");
+	const char *first = !part || (name && name < part) ? name : part;
+	return first ? first : at + strlen(at);
+}
+
+/* Before the first heading there are comments only. */
+static void refuse_headless(const char *text, const char *end, const char *path)
+{
+	for (const char *line = text; line < end; line += strcspn(line, "\n") + 1)
+		if (strncmp(line, "-- ", 3) != 0 && strspn(line, " \t\r") != strcspn(line, "\n"))
+			stop(path, "a statement without a heading");
+}
+
+static void take_statements(struct found *found, const char *text, const char *path)
+{
+	found->part_count = 0; /* parts are their file's own */
+	refuse_headless(text, next_heading(text), path);
+	for (const char *at = next_heading(text); *at;) {
+		const char *body = strchr(at, '\n');
 		if (!body)
-			stop(s->name, "empty");
-		char *next = strstr(body, "-- name: ");
-		s->text = statement_text(s, body + 1, next ? next : body + strlen(body), path);
-		for (int i = 0; i < found->statement_count - 1; i++)
-			if (strcmp(found->statements[i].name, s->name) == 0)
-				stop(s->name, "named twice");
-		at = next;
+			stop(path, "ends in a heading");
+		const char *end = next_heading(body);
+		if (strncmp(at, "-- part: ", 9) == 0)
+			take_part(found, at, body + 1, end);
+		else
+			take_statement(found, at, body + 1, end, path);
+		at = end;
 	}
 }
 

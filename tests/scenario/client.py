@@ -6,6 +6,7 @@
 """
 import http.client
 import json
+import time
 from urllib.parse import quote, urlencode
 
 import contract as contracts
@@ -66,6 +67,7 @@ class Client:
         self.user = None
         self.connection = None
         self.connected_to = None
+        self.used_at = 0
 
     def clone(self, server=None):
         """The same account on a connection of its own, perhaps to another server."""
@@ -108,7 +110,9 @@ class Client:
         return answer
 
     def _send(self, method, path, body, headers, timeout):
-        used = self.connection is not None and self.connected_to == self.server.address
+        fresh = time.monotonic() - self.used_at < 20 # after a while the server closes an idle connection
+        used = self.connection is not None and self.connected_to == self.server.address and fresh
+        self.used_at = time.monotonic()
         if not used:
             self.close()
             self.connected_to = self.server.address

@@ -170,6 +170,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes half a minute or more")
     config.tantu_contract = config.tantu_workspace = None
     config.tantu_started = time.monotonic()
 

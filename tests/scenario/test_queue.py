@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The queue (SPEC §8): effects exactly once over killed and frozen workers, leases, retries, schedules, wake-up, drain."""
+import http.client
 import random
 import re
 import signal
-import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -41,14 +41,19 @@ def queue(queues):
 
 
 @pytest.fixture
-def server(queue, make_server):
-    """Without a worker. (The shared one is none of these tests' business.)"""
-    return make_server("serve", "--no-work", database=queue)
+def boss(queue, make_server, client_of):
+    """The administrator, at a server without a worker."""
+    return client_of(make_server("serve", "--no-work", database=queue)).sign_in("admin", ADMIN_PASSWORD)
 
 
 @pytest.fixture
-def admin(server, client_of):
-    return client_of(server).sign_in("admin", ADMIN_PASSWORD)
+def work(queue, make_server):
+    """work(): one more `tantu work`, ready: what is locked later does not hold up its start."""
+    def make():
+        worker = make_server("work", database=queue)
+        wait_until(lambda: worker.events("working"), 20, "the worker")
+        return worker
+    return make
 
 
 def open_cases(database, count, days):
@@ -103,10 +108,10 @@ def lose_leases(database, where="true", *arguments):
 # --- exactly once ---
 
 
-def test_each_effect_exactly_once_over_killed_workers(queue, make_server):
+def test_each_effect_exactly_once_over_killed_workers(queue, work):
     open_cases(queue, JOBS, 400)
     queue.sql("UPDATE job SET run_at = now() WHERE kind = 'overdue_scan'")
-    workers = [make_server("work", database=queue) for _ in range(4)]
+    workers = [work() for _ in range(4)]
     wait_until(lambda: queue.sql("SELECT 1 FROM job WHERE kind = 'stage_overdue' LIMIT 1"), 30, "the scan")
     dice = random.Random(20)
     kills = stolen = 0
@@ -134,18 +139,20 @@ def test_each_effect_exactly_once_over_killed_workers(queue, make_server):
     assert queue.sql("SELECT count(*) FROM job WHERE kind = 'stage_overdue'") == [(JOBS,)]
 
 
-def test_a_frozen_worker_has_lost_its_effect(queue, make_server):
+def test_a_frozen_worker_has_lost_its_effect(queue, work):
     """Its statement is under way when its lease is taken: it is undone with all of its transaction."""
     open_cases(queue, 1, 100)
     case = queue.sql("SELECT max(id) FROM retrofit_case")[0][0]
-    first = make_server("work", database=queue)
+    first, second = work(), work()
+    second.send_signal(signal.SIGSTOP)
     with locked(queue, "outbox", "SHARE") as unlock:
         number = add(queue, "stage_overdue", "reminders", payload=f'{{"case": {case}, "version": 1}}', region=640324101)
         wait_until(lambda: waiters(queue) == 1, 10, "the first worker's statement")
         token = job(queue, number, "lease_token")
         first.send_signal(signal.SIGSTOP)
         assert lose_leases(queue) == [(number,)]
-        make_server("work", database=queue)
+        second.send_signal(signal.SIGCONT)
+        queue.sql("INSERT INTO job (queue, kind) VALUES ('upkeep', 'clean_up')")  # makes it look
         wait_until(lambda: waiters(queue) == 2, 10, "the second worker's statement")
         assert job(queue, number, "lease_token") != token
         unlock()
@@ -156,11 +163,11 @@ def test_a_frozen_worker_has_lost_its_effect(queue, make_server):
     assert job(queue, number, "state, attempts") == ("done", 2)
 
 
-def test_a_worker_that_wakes_too_late_is_refused(queue, server, admin, make_server):
+def test_a_worker_that_wakes_too_late_is_refused(queue, boss, work):
     """Frozen between two transactions of an import, it goes on after another worker has done all of it."""
-    manager = People(admin).manager("640324")
+    manager = People(boss).manager("640324")
     rows = [needs.row("tongxin") for _ in range(30)]
-    first = make_server("work", database=queue)
+    first = work()
     with locked(queue, "import_row", "SHARE") as unlock:
         number = manager.upload("tongxin", needs.to_csv(rows))
         wait_until(lambda: waiters(queue) == 1, 10, "the first worker's rows")
@@ -168,7 +175,7 @@ def test_a_worker_that_wakes_too_late_is_refused(queue, server, admin, make_serv
         unlock()
         wait_until(lambda: queue.sql("SELECT count(*) FROM import_row") == [(30,)], 10, "the first worker's rows")
     assert len(lose_leases(queue)) == 1
-    make_server("work", database=queue)
+    work()
     done = wait_until(lambda: manager._ended(number), 20, "the import")
     assert (done["state"], done["accepted"], done["cases_opened"]) == ("done", 30, 30)
     first.send_signal(signal.SIGCONT)
@@ -177,22 +184,22 @@ def test_a_worker_that_wakes_too_late_is_refused(queue, server, admin, make_serv
     assert queue.sql("SELECT count(*) FROM retrofit_case WHERE household_number = ANY (%s)", [row["户编号"] for row in rows]) == [(30,)]
 
 
-def test_an_expired_lease_is_found_without_a_hint(queue, make_server):
+def test_an_expired_lease_is_found_without_a_hint(queue, work):
     """A killed worker's job waits for its lease and no longer."""
     number = add(queue)
     queue.sql("UPDATE job SET state = 'running', lease_token = nextval('job_lease'), worker = 'a dead one', attempts = 1, "
               "lease_until = now() + interval '2 seconds' WHERE id = %s", number)
     begun = time.monotonic()
-    make_server("work", database=queue)
+    work()
     wait_until(is_done(queue, number), 10, "the rescue")
     assert 1.5 < time.monotonic() - begun < 4
     assert job(queue, number, "attempts") == (2,)
 
 
-def test_a_running_job_keeps_its_lease(queue, make_server):
+def test_a_running_job_keeps_its_lease(queue, work):
     open_cases(queue, 1, 100)
     case = queue.sql("SELECT max(id) FROM retrofit_case")[0][0]
-    make_server("work", database=queue)
+    work()
     with locked(queue, "outbox", "SHARE"):
         number = add(queue, "stage_overdue", "reminders", payload=f'{{"case": {case}, "version": 1}}', region=640324101)
         wait_until(is_done(queue, number, "running"), 5, "the claim")
@@ -205,8 +212,8 @@ def test_a_running_job_keeps_its_lease(queue, make_server):
 # --- failing ---
 
 
-def test_a_failing_job_is_tried_again_later_and_later_and_dies_with_its_error(queue, admin, make_server):
-    worker = make_server("work", database=queue)
+def test_a_failing_job_is_tried_again_later_and_later_and_dies_with_its_error(queue, boss, work):
+    worker = work()
     number = add(queue, "no_such_kind", max_attempts=3, unique_key="fails")
     wait_until(is_done(queue, number, "dead"), 20, "its death")
     waits = [(run_at - at).total_seconds() for at, run_at in
@@ -214,40 +221,40 @@ def test_a_failing_job_is_tried_again_later_and_later_and_dies_with_its_error(qu
     assert len(waits) == 2 and 1.4 < waits[0] < 2.6 and 2.9 < waits[1] < 5.1, waits
     claims = queue.sql("SELECT at - run_at FROM noted WHERE job = %s AND after = 'running' AND attempts > 1", number)
     assert len(claims) == 2 and all(timedelta(0) <= late < timedelta(seconds=1) for late, in claims), claims
-    shown = admin.get(f"/jobs/{number}").json
+    shown = boss.get(f"/jobs/{number}").json
     assert (shown["state"], shown["attempts"]) == ("dead", 3)
     assert "does not know this kind" in shown["last_error"] and shown["finished_at"]
-    assert [item["id"] for item in admin.get("/jobs", query={"state": "dead"}).items] == [number]
+    assert [item["id"] for item in boss.get("/jobs", query={"state": "dead"}).items] == [number]
     assert worker.running
 
     # What was wrong is mended: "try again".
     queue.sql("UPDATE job SET kind = 'clean_up' WHERE id = %s", number)
     other = add(queue, unique_key="fails", run_at=datetime.now(timezone.utc) + timedelta(hours=1))
-    admin.post(f"/jobs/{number}/retry", expect=409, code="job_already_queued")
+    boss.post(f"/jobs/{number}/retry", expect=409, code="job_already_queued")
     queue.sql("DELETE FROM job WHERE id = %s", other)
-    again = admin.post(f"/jobs/{number}/retry").json
+    again = boss.post(f"/jobs/{number}/retry").json
     assert (again["id"], again["state"]) == (number, "queued")
     wait_until(is_done(queue, number), 2, "the second life")
     assert job(queue, number, "attempts, last_error") == (1, None)
-    admin.post(f"/jobs/{number}/retry", expect=409, code="job_not_dead")
-    admin.post("/jobs/999999999/retry", expect=404)
+    boss.post(f"/jobs/{number}/retry", expect=409, code="job_not_dead")
+    boss.post("/jobs/999999999/retry", expect=404)
 
 
-def test_a_job_whose_workers_die_is_not_tried_for_ever(queue, make_server):
+def test_a_job_whose_workers_die_is_not_tried_for_ever(queue, work):
     number = add(queue, max_attempts=4)
     queue.sql("UPDATE job SET state = 'running', lease_token = nextval('job_lease'), worker = 'a dead one', attempts = 4, "
               "lease_until = now() - interval '1 second' WHERE id = %s", number)
-    make_server("work", database=queue)
+    work()
     wait_until(is_done(queue, number, "dead"), 5, "its death")
     assert job(queue, number, "last_error, lease_token") == ("the lease ran out (worker a dead one)", None)
 
 
-def test_an_import_that_was_given_up_has_failed_and_can_be_tried_again(queue, server, admin, make_server):
-    manager = People(admin).manager("640324")
+def test_an_import_that_was_given_up_has_failed_and_can_be_tried_again(queue, boss, work):
+    manager = People(boss).manager("640324")
     number = manager.upload("tongxin", needs.to_csv([needs.row("tongxin")]))
     held = queue.sql("UPDATE job SET state = 'running', lease_token = nextval('job_lease'), attempts = max_attempts, "
                      "lease_until = now() - interval '1 second' WHERE kind = 'import' RETURNING id")[0][0]
-    make_server("work", database=queue)
+    work()
     ended = wait_until(lambda: manager._ended(number), 5, "its end")
     assert (ended["state"], ended["error_code"]) == ("failed", "import_gave_up")
     assert job(queue, held) == ("dead",)
@@ -272,7 +279,6 @@ def test_unique_keys(queue):
 
 def calls(server):
     """How many calls this process has sent on the lane of the queue."""
-    import http.client
     connection = http.client.HTTPConnection(server.address)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
@@ -311,9 +317,9 @@ def test_a_full_queue_is_not_polled(queue, make_server, client_of):
         assert wait_until(lambda number=number: manager._ended(number), 10, "the imports")["state"] == "done"
 
 
-def test_a_new_job_wakes_a_worker_at_once(queue, server, admin, make_server):
-    make_server("work", database=queue)
-    manager = People(admin).manager("640324")
+def test_a_new_job_wakes_a_worker_at_once(queue, boss, work):
+    work()
+    manager = People(boss).manager("640324")
     time.sleep(0.5)
     for _ in range(3):
         manager.import_file("tongxin", needs.to_csv([needs.row("tongxin")]))
@@ -322,18 +328,18 @@ def test_a_new_job_wakes_a_worker_at_once(queue, server, admin, make_server):
     assert slow[1] == 3 and slow[0] < timedelta(seconds=0.5), slow
 
 
-def test_higher_priority_first(queue, make_server):
+def test_higher_priority_first(queue, work):
     numbers = [add(queue, priority=priority) for priority in (0, 5, -3, 9)]
-    make_server("work", database=queue)
+    work()
     wait_until(lambda: all(is_done(queue, number)() for number in numbers), 5, "all")
     order = [found for found, in queue.sql("SELECT job FROM noted WHERE after = 'running' AND job = ANY (%s) ORDER BY at", numbers)]
     assert order == [numbers[3], numbers[1], numbers[0], numbers[2]]
 
 
-def test_a_recurring_job_is_never_doubled(queue, make_server):
+def test_a_recurring_job_is_never_doubled(queue, work):
     """Two workers and one row: it runs, ends, and runs again not before its time."""
     for _ in range(3):
-        make_server("work", database=queue)
+        work()
     number = queue.sql("UPDATE job SET schedule = 'every 0.1 seconds', run_at = now() WHERE kind = 'clean_up' RETURNING id")[0][0]
     queue.sql("NOTIFY job, 'upkeep'")
     time.sleep(3)
@@ -396,11 +402,11 @@ def test_a_schedule_is_found_fast(queue):
 # --- the end ---
 
 
-def test_sigterm_drains(queue, make_server):
+def test_sigterm_drains(queue, work):
     """What has begun is brought to its end; nothing new is begun."""
     open_cases(queue, 1, 100)
     case = queue.sql("SELECT max(id) FROM retrofit_case")[0][0]
-    worker = make_server("work", database=queue)
+    worker = work()
     with locked(queue, "outbox", "SHARE") as unlock:
         number = add(queue, "stage_overdue", "reminders", payload=f'{{"case": {case}, "version": 1}}', region=640324101)
         wait_until(is_done(queue, number, "running"), 5, "the claim")
@@ -416,10 +422,10 @@ def test_sigterm_drains(queue, make_server):
     assert queue.sql("SELECT count(*) FROM outbox WHERE case_id = %s", case) == [(1,)]
 
 
-def test_sigterm_under_load_leaves_nothing_held(queue, make_server):
+def test_sigterm_under_load_leaves_nothing_held(queue, work):
     open_cases(queue, 600, 100)
     cases = queue.sql("SELECT id FROM retrofit_case ORDER BY id DESC LIMIT 600")
-    worker = make_server("work", database=queue)
+    worker = work()
     queue.sql("INSERT INTO job (queue, kind, payload, region) SELECT 'reminders', 'stage_overdue', "
               "json_build_object('case', id, 'version', 1), 640324101 FROM unnest(%s::bigint[]) AS c (id)", [case for case, in cases])
     wait_until(lambda: queue.sql("SELECT count(*) FROM outbox")[0][0] > 50, 10, "some")

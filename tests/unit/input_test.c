@@ -376,6 +376,11 @@ static void pages(void **state)
 	refused("GET", "/query?after=x", 422, "cursor_invalid", "/after");
 	refused("GET", "/query?after=-1", 422, "cursor_invalid", "/after");
 	refused("GET", "/query?after=9223372036854775808", 422, "cursor_invalid", "/after");
+	refused("GET", "/query?limit=5&limit=6", 422, "given_twice", "/limit");
+	refused("GET", "/query?after=5&after=6", 422, "given_twice", "/after");
+	assert_int_equal(ask("GET", "/query?limit=&after=", "", "", 0),
+			 200); /* not given, as for any other */
+	assert_int_equal(json_integer_value(json_object_get(answer_body, "limit")), 50);
 	assert_int_equal(ask("GET", "/codes?after=yanchi-2026", "", "", 0), 200);
 	refused("GET", "/needed?by=red&limit=5", 422, "unknown_parameter", "/limit"); /* no list */
 }
@@ -394,6 +399,7 @@ static void bodies_are_objects(void **state)
 	body_refused("/body", "null", 400, "json_invalid", NULL);
 	body_refused("/body", "[]", 422, "wrong_type", "/");
 	body_refused("/body", "{\"other\":1}", 422, "unknown_field", "/other");
+	body_refused("/body", "{\"a/b~c\":1}", 422, "unknown_field", "/a~1b~0c"); /* a JSON pointer */
 	body_refused("/nothing", "{\"text\":\"a\"}", 422, "unknown_field", "/text");
 	assert_int_equal(ask("POST", "/nothing", JSON, "{}", 2), 200);
 	body_refused("/needed", "{}", 422, "required", "/name");
