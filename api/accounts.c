@@ -52,7 +52,8 @@ static enum step step_forget(struct request *r)
 }
 
 static request_step *const hashing_steps[] = { step_hash, step_hashed, step_ask, step_answer, NULL };
-static request_step *const changing_steps[] = { step_hash, step_hashed, step_ask, step_forget, step_answer, NULL };
+static request_step *const changing_steps[] = { step_hash,   step_hashed, step_ask,
+						step_forget, step_answer, NULL };
 
 static const struct field account_in[] = {
 	{ "user", F_TEXT, .required = true, .max = 64 },

@@ -42,7 +42,6 @@ const struct verdict verdicts[] = {
 	{ "split_without_key", 422, "A part needs a region, a year, or both.", "/items" },
 	{ "split_twice", 422, "The same part is given twice.", "/items" },
 	{ "import_over", 409, "The import is over.", NULL },
-	{ "import_not_done", 409, "The import is not done yet.", NULL },
 	{ "job_not_dead", 409, "Only a dead job can be tried again.", NULL },
 	{ "job_already_queued", 409, "The same job is already queued.", NULL },
 	{ NULL, 0, NULL, NULL },

@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 from ground import BUILD, FIRST_ID, Ground, OPTIONS, PLANS, say, statements
 
@@ -159,6 +160,7 @@ SELECT position, version, suspended FROM bench.slice WHERE client = :client_id \
         given = {"low": 630000000, "high": 639999999, "role": "manager", "plan": "qinghai", "stage": "approved", "most": 51,
                  "to": "suspended", "back": "registered", "note": "the family is away", "started": 0, "print": "\\x" + "00" * 32}
         host = re.search(r"host=(\S+)", g.environment["TANTU_DATABASE"])[1]
+        time.sleep(0.3)
         cpu = g.postgres_cpu()
         done = subprocess.run(
             ["pgbench", "-n", "-M", "prepared", "-c", str(self.clients), "-j", "2", "-T", str(seconds), "-f", self.script,
@@ -166,6 +168,7 @@ SELECT position, version, suspended FROM bench.slice WHERE client = :client_id \
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env={**os.environ, "PGHOST": host, "PGUSER": "tantu_app", "PGOPTIONS": OPTIONS
                  + " -c tantu.role=manager -c tantu.account=1 -c tantu.low=0 -c tantu.high=999999999"})
+        time.sleep(0.3)  # until its backends have ended: what they used is counted once
         rate = re.search(r"tps = ([\d.]+)", done.stdout)
         if done.returncode or not rate:
             raise SystemExit(f"pgbench {self.name}: {done.stderr[-1500:]}")

@@ -151,17 +151,18 @@ static void answer_ok(struct db_call *call)
 static void run_again_or_fail(struct db_connection *c, struct db_call *call)
 {
 	bool innocent = c->guilty && c->guilty != call;
-	bool once_more =
-		is_transient(c->sqlstate) || is_shutdown(c->sqlstate) ? call->tries < 3 : !call->alone;
-	if (call->dropped) {
+	bool passes = is_transient(c->sqlstate) || is_shutdown(c->sqlstate);
+	if (call->dropped || (!innocent && (passes ? call->tries >= 3 : c->group_size == 1))) {
 		answer_failed(c, call);
-	} else if (innocent || (once_more && (c->group_size > 1 || is_transient(c->sqlstate) ||
-					      is_shutdown(c->sqlstate)))) {
-		call->alone = call->alone || !innocent || call->tries > 2; /* nobody is held up for ever */
-		lane_put_back(c->lane, call);
-	} else {
-		answer_failed(c, call);
+		return;
 	}
+	if (innocent) {
+		call->tries--;
+		call->held_up++;
+	}
+	call->alone =
+		!innocent || call->alone || call->held_up > 2; /* bad neighbours hold nobody up for ever */
+	lane_put_back(c->lane, call);
 }
 
 static void end_group(struct db_connection *c)
@@ -209,9 +210,9 @@ static void group_input(struct db_connection *c)
 	while (c->state == CONNECTION_BUSY && !c->gone && !PQisBusy(c->link.pg)) {
 		PGresult *result = PQgetResult(c->link.pg);
 		if (!result) {
-			if (c->received >= c->expected_count)
+			if (c->received > c->expected_count)
 				return; /* the Sync has not come yet */
-			c->received++;
+			c->received++;  /* one past the last: after an error of the commit */
 		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
 			PQclear(result);
 			end_group(c);

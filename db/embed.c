@@ -166,12 +166,18 @@ static char *statement_text(const struct found *found, const struct statement *s
 	return expand(found, text, s->name);
 }
 
-static void take_part(struct found *found, const char *heading, const char *body, const char *end)
+static void take_part(struct found *found, const char *heading, const char *body, const char *end,
+		      const char *path)
 {
-	struct part *part = &found->parts[found->part_count++];
-	if (found->part_count == MAX_ITEMS || sscanf(heading, "-- part: %63s", part->name) != 1)
-		stop(heading, "not a part");
-	part->text = expand(found, copy_text(body, end, 0), part->name);
+	struct part *part = &found->parts[found->part_count];
+	char name[64];
+	if (found->part_count == MAX_ITEMS - 1 || sscanf(heading, "-- part: %63s", name) != 1)
+		stop(path, "not a part");
+	if (part_named(found, name, strlen(name)))
+		stop(name, "named twice");
+	part->text = expand(found, copy_text(body, end, 0), name);
+	memcpy(part->name, name, sizeof name);
+	found->part_count++;
 }
 
 static void take_statement(struct found *found, const char *heading, const char *body, const char *end,
@@ -213,7 +219,7 @@ static void take_statements(struct found *found, const char *text, const char *p
 			stop(path, "ends in a heading");
 		const char *end = next_heading(body);
 		if (strncmp(at, "-- part: ", 9) == 0)
-			take_part(found, at, body + 1, end);
+			take_part(found, at, body + 1, end, path);
 		else
 			take_statement(found, at, body + 1, end, path);
 		at = end;

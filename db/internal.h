@@ -28,7 +28,7 @@ struct db_call {
 	enum db_lane lane;
 	bool dropped; /* cancelled after it was sent */
 	bool alone;   /* must not share a transaction: it broke one */
-	int tries;
+	int tries, held_up;
 	struct db_scope scope;
 	db_done *done;
 	void *context;

@@ -287,6 +287,18 @@ static void on_handle_closed(uv_handle_t *handle)
 	pool_handle_closed(handle->data);
 }
 
+static bool dispatch_waiting(struct db *db)
+{
+	bool any = false;
+	for (int l = 0; l < DB_LANES; l++) {
+		if (db->lane[l].waiting == 0)
+			continue;
+		lane_dispatch(db, &db->lane[l]);
+		any = true;
+	}
+	return any;
+}
+
 void db_close(struct db *db, void (*on_closed)(void *context), void *context)
 {
 	db->closing = true;
@@ -297,6 +309,8 @@ void db_close(struct db *db, void (*on_closed)(void *context), void *context)
 			db_link_close(&db->lane[l].connection[i]->link);
 		lane_dispatch(db, &db->lane[l]);
 	}
+	while (dispatch_waiting(db))
+		; /* what answers asked for meanwhile */
 	if (db->listener)
 		listener_close(db->listener);
 	uv_close((uv_handle_t *)&db->check, on_handle_closed);

@@ -5,8 +5,8 @@
 CREATE VIEW delta_effect WITH (security_invoker = true) AS
 SELECT d.plan_id, e.region, e.measure, e.day, d.recorded_on, d.n * e.sign AS n
 FROM total_delta d CROSS JOIN LATERAL (VALUES
-    (d.region, d.to_stage::text, d.moved_on, 1),
-    (coalesce(d.region_from, d.region), d.from_stage::text, d.moved_on, -1),
+    (d.region, d.to_stage, d.moved_on, 1),
+    (coalesce(d.region_from, d.region), d.from_stage, d.moved_on, -1),
     (d.region, 'counted', d.counted_on, CASE WHEN d.region_from IS NULL THEN d.counted ELSE 1 END),
     (d.region_from, 'counted', d.counted_on, -1)) AS e (region, measure, day, sign)
 WHERE e.measure IS NOT NULL AND e.day IS NOT NULL AND e.region IS NOT NULL AND e.sign <> 0;
@@ -14,8 +14,8 @@ WHERE e.measure IS NOT NULL AND e.day IS NOT NULL AND e.region IS NOT NULL AND e
 CREATE VIEW event_effect WITH (security_invoker = true) AS
 SELECT d.plan_id, d.plan_region, d.case_id, e.region, e.measure, e.day, china_date(d.recorded_at) AS recorded_on, e.sign AS n
 FROM case_event d CROSS JOIN LATERAL (VALUES
-    (d.region, d.to_stage::text, d.moved_on, 1),
-    (coalesce(d.region_from, d.region), d.from_stage::text, d.moved_on, -1),
+    (d.region, d.to_stage, d.moved_on, 1),
+    (coalesce(d.region_from, d.region), d.from_stage, d.moved_on, -1),
     (d.region, 'counted', d.counted_on, CASE WHEN d.region_from IS NULL THEN d.counted ELSE 1 END),
     (d.region_from, 'counted', d.counted_on, -1)) AS e (region, measure, day, sign)
 WHERE e.measure IS NOT NULL AND e.day IS NOT NULL AND e.region IS NOT NULL AND e.sign <> 0;
@@ -51,8 +51,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     ), effect AS (
         SELECT d.plan_id, e.region, e.measure, e.day, d.recorded_on, sum(d.n * e.sign) AS n
         FROM taken d CROSS JOIN LATERAL (VALUES
-            (d.region, d.to_stage::text, d.moved_on, 1),
-            (coalesce(d.region_from, d.region), d.from_stage::text, d.moved_on, -1),
+            (d.region, d.to_stage, d.moved_on, 1),
+            (coalesce(d.region_from, d.region), d.from_stage, d.moved_on, -1),
             (d.region, 'counted', d.counted_on, CASE WHEN d.region_from IS NULL THEN d.counted ELSE 1 END),
             (d.region_from, 'counted', d.counted_on, -1)) AS e (region, measure, day, sign)
         WHERE e.measure IS NOT NULL AND e.day IS NOT NULL AND e.region IS NOT NULL AND e.sign <> 0
@@ -86,13 +86,3 @@ CREATE POLICY scope ON total_history FOR SELECT USING (
 GRANT SELECT ON delta_effect, event_effect, total, total_history TO tantu_app;
 REVOKE EXECUTE ON FUNCTION totals_fold FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION totals_fold TO tantu_app;
-
--- The place whose figures somebody sees who asks for `wanted` (NULL: all of the plan) of a plan in `place`:
--- the plan's region, or his own when that lies within it. NULL: nothing of it is his.
-CREATE FUNCTION figure_place(place int, wanted text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT r.place FROM region r
-    WHERE r.place = CASE WHEN wanted IS NOT NULL THEN region_of(wanted)
-                         WHEN figure_place.place BETWEEN scope_low() AND scope_high() THEN figure_place.place
-                         ELSE scope_low() END
-      AND r.place BETWEEN scope_low() AND scope_high()
-      AND r.place BETWEEN figure_place.place AND (SELECT high FROM region p WHERE p.place = figure_place.place) $$;

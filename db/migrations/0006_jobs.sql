@@ -118,7 +118,7 @@ INSERT INTO stage_limit VALUES (NULL, 'registered', 60), (NULL, 'approved', 45),
     (NULL, 'accepted', 90);
 
 INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES
-    ('totals', 'totals_fold', 'totals_fold', 'every 5 seconds', 1000000),
+    ('totals', 'totals_fold', 'totals_fold', 'every 2 seconds', 1000000),
     ('reminders', 'overdue_scan', 'overdue_scan', '30 7 * * *', 1000000),
     ('upkeep', 'clean_up', 'clean_up', 'every 10 minutes', 1000000);
 

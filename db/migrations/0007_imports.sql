@@ -53,7 +53,6 @@ CREATE TABLE import_row (
     devices           text[] NOT NULL,
     PRIMARY KEY (import_id, number)
 );
-CREATE INDEX import_row_by_person ON import_row (import_id, citizen_id_index);
 CREATE INDEX import_row_by_household ON import_row (import_id, household_number);
 CREATE TABLE import_refusal (
     import_id bigint NOT NULL REFERENCES needs_import ON DELETE CASCADE,
@@ -165,18 +164,19 @@ BEGIN
     FROM (SELECT DISTINCT ON (r.household_number) r.* FROM import_row r WHERE r.import_id = i.id
           ORDER BY r.household_number, (r.relation = '户主') DESC, r.number) AS f
     ON CONFLICT (plan_region, number) DO NOTHING;
-    WITH made AS (
-        INSERT INTO person (plan_region, id, household_id, name, sex, relation, citizen_id, citizen_id_index, certificate,
-            certificate_index, category, level, phone, registered_on, remark)
-        SELECT i.plan_region, id_in(i.plan_region, 'person_number'), h.id, r.name, r.sex, r.relation, r.citizen_id,
-            r.citizen_id_index, r.certificate, r.certificate_index, r.category, r.level, r.phone, r.registered_on, r.remark
+    WITH numbered AS MATERIALIZED ( -- person ids first, so that nothing need be looked up again
+        SELECT r.*, h.id AS home, id_in(i.plan_region, 'person_number') AS person
         FROM import_row r JOIN household h ON h.plan_region = i.plan_region AND h.number = r.household_number
         WHERE r.import_id = i.id ORDER BY r.number
-        RETURNING id, household_id, citizen_id_index)
+    ), people AS (
+        INSERT INTO person (plan_region, id, household_id, name, sex, relation, citizen_id, citizen_id_index, certificate,
+            certificate_index, category, level, phone, registered_on, remark)
+        SELECT i.plan_region, person, home, name, sex, relation, citizen_id, citizen_id_index, certificate, certificate_index,
+            category, level, phone, registered_on, remark FROM numbered)
     INSERT INTO need (plan_region, id, household_id, person_id, kind, item)
-    SELECT i.plan_region, id_in(i.plan_region, 'need_number'), m.household_id, m.id, n.kind, n.item
-    FROM made m JOIN import_row r ON r.import_id = i.id AND r.citizen_id_index = m.citizen_id_index
-    CROSS JOIN LATERAL (SELECT 'retrofit' AS kind, unnest(r.retrofit) AS item UNION ALL SELECT 'device', unnest(r.devices)) AS n;
+    SELECT i.plan_region, id_in(i.plan_region, 'need_number'), m.home, m.person, n.kind, n.item
+    FROM numbered m
+    CROSS JOIN LATERAL (SELECT 'retrofit' AS kind, unnest(m.retrofit) AS item UNION ALL SELECT 'device', unnest(m.devices)) AS n;
     UPDATE retrofit_case c SET eligible = s.eligible, eligibility_reasons = s.reasons
     FROM (SELECT DISTINCT household_number FROM import_row WHERE import_id = i.id) AS r
     JOIN household h ON h.plan_region = i.plan_region AND h.number = r.household_number

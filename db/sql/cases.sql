@@ -1,95 +1,92 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The retrofit case. The rules of its stages are in migration 0004.
 
--- name: cases_of_stage :many
--- $1 plan, $2 stage, $3 region, $4 contractor, $5 after, $6 limit; answered from case_by_stage alone
-SELECT c.id, $1::text AS plan, c.household_number, c.householder,
+-- part: list_columns
+c.household_number, c.householder,
        (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
        c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
-FROM retrofit_case c
-WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = $2::stage AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
+
+-- part: after
+-- (not coalesce: it would not become an index condition under row-level security)
+CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END
+
+-- part: list_filters
+-- $3 region (any code it ever had), $4 contractor
+  AND ($3::text IS NULL OR c.region BETWEEN (SELECT x.place FROM region_code x WHERE x.code = $3::text)
+       AND (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place WHERE x.code = $3::text))
   AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+
+-- part: case_columns
+s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
+       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
+       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
+       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+
+-- name: cases_of_stage :many
+-- $1 plan, $2 stage, $3 region, $4 contractor, $5 after, $6 limit; answered from case_by_stage alone
+SELECT c.id, $1::text AS plan, {{list_columns}}
+FROM retrofit_case c
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = $2::stage AND c.id > {{after}}
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_plan :many
 -- $1 plan, $2 unused, $3 region, $4 contractor, $5 after, $6 limit
-SELECT c.id, $1::text AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, $1::text AS plan, {{list_columns}}
 FROM retrofit_case c
-WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND $2::text IS NULL AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND $2::text IS NULL AND c.id > {{after}}
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_counted :many
 -- The households a total is made of. $7 and $8: accepted from, to
-SELECT c.id, $1::text AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, $1::text AS plan, {{list_columns}}
 FROM retrofit_case c
-WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
+WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
   AND c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_contractor :many
 -- The orders of the contractor who asks
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
 FROM retrofit_case c
 WHERE c.contractor_id = (SELECT scope_contractor()) AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
-  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_assessor :many
 -- The cases of the assessor who asks
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
 FROM retrofit_case c
 WHERE c.assessor_id = (SELECT scope_account()) AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
-  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_in_scope :many
 -- No plan named: everything in the scope
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
 FROM retrofit_case c
-WHERE $1::text IS NULL AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+WHERE $1::text IS NULL AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
+{{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_search :many
 -- $7: the beginning of a household number, a part of a village or address, or a whole name
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
 FROM retrofit_case c
-WHERE ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > coalesce($5::bigint, 0)
-  AND c.region BETWEEN (SELECT filter_low($3::text)) AND (SELECT filter_high($3::text))
-  AND ($4::text IS NULL OR c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text))
+WHERE ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
+{{list_filters}}
   AND (starts_with(c.household_number, $7::text) OR position($7::text IN c.village) > 0
     OR EXISTS (SELECT FROM household h WHERE h.plan_region = c.plan_region AND h.id = c.household_id AND position($7::text IN h.address) > 0)
     OR EXISTS (SELECT FROM person n WHERE n.plan_region = c.plan_region AND n.household_id = c.household_id AND n.name = $7::text))
 ORDER BY c.id LIMIT $6::int;
 
 -- name: case_get :one
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, c.household_id, c.household_number, c.householder,
-       (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.stage_note,
-       c.resume_stage, c.accepted_on, c.eligible, c.eligibility_reasons, c.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.assessor_id AS assessor, c.created_at, c.version
-FROM retrofit_case c WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint;
+SELECT {{case_columns}}
+FROM retrofit_case s WHERE s.plan_region = plan_region_of($1::bigint) AND s.id = $1::bigint;
 
 -- name: case_transition :write
 -- $3 id, $4 to, $5 happened at, $6 note, $7 if-match, $8 contractor's code, $9 satisfaction, $10 evidence
@@ -119,10 +116,7 @@ WITH found AS (
                WHEN 'notice_not_over' THEN '/happened_at' ELSE '/to' END AS _field,
            CASE WHEN j.verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(j.c) END AS _allowed,
            CASE WHEN j.verdict = 'not_eligible' THEN (j.c).eligibility_reasons END AS _reasons,
-       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
-       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
-       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+       {{case_columns}}
     FROM judged j LEFT JOIN shown s ON true
 )
 
@@ -150,10 +144,7 @@ WITH found AS (
     SELECT * FROM moved UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM moved)
 ), answer AS (
     SELECT j.verdict AS _verdict,
-       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
-       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
-       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+       {{case_columns}}
     FROM judged j LEFT JOIN shown s ON true
 )
 
@@ -177,10 +168,7 @@ WITH found AS (
     SELECT * FROM changed UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM changed)
 ), answer AS (
     SELECT j.verdict AS _verdict,
-       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
-       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
-       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+       {{case_columns}}
     FROM judged j LEFT JOIN shown s ON true
 )
 
@@ -210,10 +198,7 @@ WITH found AS (
     UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM changed)
 ), answer AS (
     SELECT j.verdict AS _verdict, '/region' AS _field,
-       s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
-       (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
-       s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+       {{case_columns}}
     FROM judged j LEFT JOIN shown s ON true
 )
 
@@ -257,4 +242,6 @@ SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int,
 FROM hit n ORDER BY n.id LIMIT 20;
 
 -- name: transition_rules :many public
-SELECT r.from_stage AS from, r.to_stage AS to, r.kind, r.roles, r.needs_note FROM transition_rule r ORDER BY r.from_stage, r.to_stage;
+SELECT r.from_stage AS from, r.to_stage AS to, r.kind, r.roles, r.needs_note
+FROM transition_rule r JOIN stage_name f ON f.stage = r.from_stage JOIN stage_name t ON t.stage = r.to_stage
+ORDER BY f.position, t.position;

@@ -21,9 +21,11 @@ SELECT job_finish($1::bigint, $2::bigint) AS finished;
 SELECT job_hold($1::bigint, $2::bigint, $3::int) AS held;
 
 -- name: job_fail :one queue
--- $1 id, $2 token, $3 error, $4 final: again after a backoff of 2^attempts seconds (an hour at most), or dead
+-- $1 id, $2 token, $3 error, $4 final: again after a backoff of 2^attempts seconds (an hour at most; what recurs, at its
+-- next time at the latest), or dead
 UPDATE job SET state = CASE WHEN $4::boolean OR attempts >= max_attempts THEN 'dead' ELSE 'queued' END,
-    run_at = now() + make_interval(secs => least(3600, 2 ^ least(attempts, 12)) * (0.75 + random() / 2)),
+    run_at = least(now() + make_interval(secs => least(3600, 2 ^ least(attempts, 12)) * (0.75 + random() / 2)),
+                   CASE WHEN schedule IS NOT NULL THEN schedule_next(schedule, now()) END),
     lease_token = NULL, lease_until = NULL, last_error = $3::text, finished_at = CASE WHEN $4::boolean OR attempts >= max_attempts THEN now() END
 WHERE id = $1::bigint AND state = 'running' AND lease_token = $2::bigint
 RETURNING state;

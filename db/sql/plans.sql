@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Plans, indicators, the split of targets.
 
--- name: plans_list :many
+-- part: plan
 SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
        p.who_counts, p.eligibility, p.notice_days, p.subsidy_ceiling,
        (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
@@ -9,17 +9,14 @@ SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS regi
             'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
             'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
         FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
+
+-- name: plans_list :many
+{{plan}}
 FROM plan p JOIN region r ON r.place = p.region
 WHERE p.code > coalesce($1::text, '') ORDER BY p.code LIMIT $2::int;
 
 -- name: plan_get :one
-SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
-       p.who_counts, p.eligibility, p.notice_days, p.subsidy_ceiling,
-       (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
-       (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
-            'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
-            'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
-        FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
+{{plan}}
 FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
 
 -- name: plan_create :write

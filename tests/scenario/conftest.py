@@ -152,8 +152,13 @@ def make_server(database):
         return program.start(wait)
 
     yield make
+    troubles = []
     for program in reversed(started):
-        program.stop()
+        try:
+            program.stop()
+        except AssertionError as trouble:  # the others must end all the same
+            troubles.append(trouble)
+    assert not troubles, "\n".join(map(str, troubles))
 
 
 @pytest.fixture
@@ -176,8 +181,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """test_every_endpoint looks back on all the others."""
-    items.sort(key=lambda item: item.path.name == "test_every_endpoint.py")
+    """These look back on all the others."""
+    last = ["test_observability.py", "test_every_endpoint.py"]
+    items.sort(key=lambda item: last.index(item.path.name) + 1 if item.path.name in last else 0)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 
 import contract as contracts
 import needs
-from processes import ROOT
+from statements import statements
 
 STAGES = ("registered approved surveyed designed assigned building built accepted closed rejected withdrawn suspended "
           "rework").split()
@@ -310,18 +310,10 @@ def tally(movers):
 # --- figures, counted anew ---
 
 
-def statements(*names):
-    """The texts of db/sql, as the program runs them, with psycopg2's %(pN)s for $N."""
-    found = {}
-    for file in (ROOT / "db" / "sql").glob("*.sql"):
-        for part in re.split(r"^-- name: ", file.read_text(encoding="utf-8"), flags=re.M)[1:]:
-            heading, text = part.split("\n", 1)
-            name = heading.split()[0]
-            if name in names:
-                text = text.rstrip().rstrip(";").replace("%", "%%")
-                found[name] = re.sub(r"\$(\d+)", r"%(p\1)s", text)
-    assert set(found) == set(names)
-    return found
+def texts(*names):
+    """Statements of the program, with psycopg2's %(pN)s for $N."""
+    found = statements()
+    return {name: re.sub(r"\$(\d+)", r"%(p\1)s", found[name].text.replace("%", "%%")) for name in names}
 
 
 # Where each case is now, and since when it counts: straight from its own events, none of the server's views.
@@ -352,7 +344,7 @@ def within(place, code):
 class Recount:
     """A snapshot's figures, twice. As the application role, whose rows are filtered, and as the superuser."""
 
-    TEXTS = statements("progress", "totals_by_county", "totals_by_year", "totals_by_month", "totals_by_stage")
+    TEXTS = texts("progress", "totals_by_county", "totals_by_year", "totals_by_month", "totals_by_stage")
 
     def __init__(self, database, plan, regions):
         self.connection = database.connect("super")

@@ -278,9 +278,8 @@ def test_an_upload_cut_short_is_not_taken(server, manager, nothing_written):
 
 
 @pytest.mark.parametrize("query, status, code", [
-    ("limit=0", 422, "out_of_range"), ("limit=201", 422, "out_of_range"), ("limit=x", 422, "out_of_range"), ("limit=", 422, "out_of_range"),
-    ("limit=-1", 422, "out_of_range"), ("limit=1.5", 422, "out_of_range"), ("limit=99999999999999999999", 422, "out_of_range"),
-    ("after=x", 422, "cursor_invalid"), ("after=-1", 422, "cursor_invalid"), ("after=", 422, "cursor_invalid"),
+    ("limit=0", 422, "out_of_range"), ("limit=201", 422, "out_of_range"), ("limit=x", 422, "out_of_range"), ("limit=-1", 422, "out_of_range"), ("limit=1.5", 422, "out_of_range"), ("limit=99999999999999999999", 422, "out_of_range"),
+    ("after=x", 422, "cursor_invalid"), ("after=-1", 422, "cursor_invalid"),
     ("after=99999999999999999999", 422, "cursor_invalid"), ("after=1%00", 400, "query_invalid"), ("stage=done", 422, "not_allowed"),
     ("region=abc", 422, "not_a_region"), ("counted=yes", 422, "wrong_type"), ("accepted_from=2023-02-29", 422, "not_a_date"),
     ("unknown=1", 422, "unknown_parameter"), ("Plan=tongxin", 422, "unknown_parameter"), ("plan=a&plan=b", 422, "given_twice"),
@@ -295,7 +294,8 @@ def test_a_wrong_parameter_is_named(manager, nothing_written, query, status, cod
 
 
 def test_repeated_empty_and_plus(manager):
-    assert manager.get("/cases?&&plan=tongxin&&limit=1&").items
+    assert len(manager.get("/cases?&&plan=tongxin&&limit=1&").items) == 1
+    assert manager.get("/cases?limit=&after=&plan=&stage=").items == manager.get("/cases").items
     assert manager.get("/cases?plan=tongxin&q=no+such+village").items == []
 
 
@@ -507,14 +507,14 @@ def test_naughty_plan_names_come_back(admin):
 def test_naughty_indicator_and_region_names_come_back(admin):
     indicator = {"unit": "piece", "target": 1, "direction": "at_least", "per": "year"}
     admin.post("/plans", plan(code="naughty2"))
-    admin.post("/regions", {"code": "640399", "name": "试验县", "parent": "640300"}, expect=201)
+    admin.post("/regions", {"code": "640390", "name": "试验县", "parent": "640300"}, expect=201)
     strings = [text for text in naughty() if text]
     for text in strings[::3]:
         answer = accepted_or_4xx(admin, "PUT", "/plans/naughty2/indicators/odd", {**indicator, "name_zh": text})
         assert not answer or answer["name_zh"] == answer["name_en"] == text
     for text in strings[1::3]:
-        answer = accepted_or_4xx(admin, "POST", "/regions/640399/recode", {"code": "640399", "name": text})
-        assert not answer or answer["name"] == text == admin.get("/regions/640399")["name"]
+        answer = accepted_or_4xx(admin, "POST", "/regions/640390/recode", {"code": "640390", "name": text})
+        assert not answer or answer["name"] == text == admin.get("/regions/640390")["name"]
 
 
 def test_naughty_addresses_come_back(manager):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What those who run it can see, and what nobody may see in it. The file's name makes it run late: the searches at its
-end look at everything that the run has logged and stored until then."""
+"""What those who run it can see, and what nobody may see in it. It runs after the others (conftest.py): the searches at
+its end look at everything that the run has logged and stored until then."""
 import json
 import re
 import uuid
@@ -53,7 +53,7 @@ def test_health_readiness_and_metrics_need_nobody(client):
     assert client.get("/healthz")["status"] == "alive" and client.get("/readyz")["status"] == "ready"
     text = client._send("GET", "/metrics", None, {}, 10).body.decode()
     for line in text.splitlines():
-        assert re.fullmatch(r'# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+]+(inf)?', line, re.I), line
+        assert re.fullmatch(r'# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+(inf)?', line, re.I), line
     for name in ("tantu_requests_total", "tantu_request_seconds_bucket", "tantu_db_group_seconds", "tantu_db_waiting", "tantu_sign_in_failures_total"):
         assert name in text
 

@@ -49,11 +49,16 @@ def boss(queue, make_server, client_of):
 @pytest.fixture
 def work(queue, make_server):
     """work(): one more `tantu work`, ready: what is locked later does not hold up its start."""
+    made = []
+
     def make():
-        worker = make_server("work", database=queue)
-        wait_until(lambda: worker.events("working"), 20, "the worker")
-        return worker
-    return make
+        made.append(make_server("work", database=queue))
+        wait_until(lambda: made[-1].events("working"), 20, "the worker")
+        return made[-1]
+    yield make
+    for worker in made:  # none stays frozen: it could not stop
+        if worker.running:
+            worker.send_signal(signal.SIGCONT)
 
 
 def open_cases(database, count, days):
@@ -101,8 +106,8 @@ def waiters(database):
 
 
 def lose_leases(database, where="true", *arguments):
-    return database.sql("UPDATE job SET lease_until = now() - interval '1 second' WHERE state = 'running' AND " + where + " RETURNING id",
-                        *arguments)
+    return database.sql("UPDATE job SET lease_until = now() - interval '1 second' WHERE id IN (SELECT id FROM job "
+                        "WHERE state = 'running' AND " + where + " FOR UPDATE SKIP LOCKED) RETURNING id", *arguments)
 
 
 # --- exactly once ---
@@ -170,10 +175,10 @@ def test_a_worker_that_wakes_too_late_is_refused(queue, boss, work):
     first = work()
     with locked(queue, "import_row", "SHARE") as unlock:
         number = manager.upload("tongxin", needs.to_csv(rows))
-        wait_until(lambda: waiters(queue) == 1, 10, "the first worker's rows")
+        wait_until(lambda: waiters(queue) == 1, 10, "the first worker's beginning")
         first.send_signal(signal.SIGSTOP)
         unlock()
-        wait_until(lambda: queue.sql("SELECT count(*) FROM import_row") == [(30,)], 10, "the first worker's rows")
+        wait_until(lambda: manager.get(f"/imports/{number}")["state"] == "running", 10, "the first worker's beginning")
     assert len(lose_leases(queue)) == 1
     work()
     done = wait_until(lambda: manager._ended(number), 20, "the import")
@@ -238,6 +243,13 @@ def test_a_failing_job_is_tried_again_later_and_later_and_dies_with_its_error(qu
     assert job(queue, number, "attempts, last_error") == (1, None)
     boss.post(f"/jobs/{number}/retry", expect=409, code="job_not_dead")
     boss.post("/jobs/999999999/retry", expect=404)
+
+
+def test_a_recurring_job_that_fails_does_not_wait_longer_than_its_period(queue, work):
+    work()
+    number = add(queue, "no_such_kind", schedule="every 2 seconds", attempts=10, max_attempts=1000)
+    wait_until(lambda: job(queue, number, "attempts") == (12,), 5, "two rounds")
+    queue.sql("DELETE FROM job WHERE id = %s", number)
 
 
 def test_a_job_whose_workers_die_is_not_tried_for_ever(queue, work):
@@ -386,7 +398,7 @@ def test_a_schedule_of_seconds(queue):
 
 @pytest.mark.parametrize("schedule", ["", "*", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * 32 * *", "* * * 13 *",
                                       "* * * * 8", "*/0 * * * *", "5-1 * * * *", "a * * * *", "-1 * * * *", "1,,2 * * * *",
-                                      "every", "every banana", "every 0 seconds", "every -5 seconds"])
+                                      "every", "every banana", "every 0 seconds", "every -5 seconds", "0 0 31 2 *"])
 def test_bad_schedules_are_refused(queue, schedule):
     with pytest.raises(psycopg2.errors.DataError):
         queue.sql("SELECT schedule_next(%s, now())", schedule)

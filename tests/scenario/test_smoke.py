@@ -45,7 +45,7 @@ def test_unknown_paths_and_methods(client, admin):
 
 def test_the_five_plans_are_loaded(people):
     manager = people.manager("640324")
-    assert {plan["code"] for plan in manager.get("/plans").items} == set(PLANS)
+    assert {plan["code"] for plan in manager.pages("/plans", limit=200)} >= set(PLANS)
 
 
 @pytest.mark.parametrize("code", PLANS)

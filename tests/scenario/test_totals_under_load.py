@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 
 import pytest
 from conftest import People
-from load import NO_ANSWER, ROOT, STAGES, Book, Mover, Recount, Wire, finish, free_port, households, run_all, tally
-from processes import ADMIN_PASSWORD
+from load import STAGES, Book, Mover, Recount, free_port, households, run_all, tally
+from processes import ADMIN_PASSWORD, ROOT
 
 SECONDS = 25
 QUIET = 6  # clients with a county of their own, who know what every figure of it must be

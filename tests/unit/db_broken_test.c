@@ -288,6 +288,29 @@ static void closing_with_a_cancelled_call(void **state)
 	let_go();
 }
 
+/* Who is told that it is over may still ask once more; that is answered too. */
+static void ask_again(void *context, const struct db_reply *reply)
+{
+	seen_done(context, reply);
+	int number = (int)((struct seen *)context - seen);
+	if (number < 2)
+		read_account(10 + number);
+}
+
+static void asked_while_closing(void **state)
+{
+	struct db_scope system = db_scope_system();
+	struct db_step step = { SQL_database_answers, 0, NULL };
+	struct db_value token = { 0 };
+	struct db_step write = { SQL_session_close, 1, &token };
+	(void)state;
+	db_submit(rig.db, &system, &step, 1, ask_again, &seen[0]);
+	db_submit(rig.db, &system, &write, 1, ask_again, &seen[1]);
+	rig_close(&rig);
+	assert_int_equal(seen[0].answers + seen[1].answers, 2);
+	assert_int_equal(seen[10].answers + seen[11].answers, 2);
+}
+
 /* Before the first connection stands, and while statements are prepared. */
 static void closing_at_any_moment(void **state)
 {
@@ -374,6 +397,7 @@ int main(void)
 		cmocka_unit_test(no_database_at_all),
 		cmocka_unit_test_setup(closing_answers_what_waits, open_pool),
 		cmocka_unit_test_setup(closing_with_a_cancelled_call, open_pool),
+		cmocka_unit_test_setup(asked_while_closing, open_pool),
 		cmocka_unit_test(closing_at_any_moment),
 		cmocka_unit_test(hears_and_knows_when_it_was_deaf),
 		WITH_POOL(a_crash_leaves_a_write_unknown),

@@ -154,6 +154,32 @@ static void a_name_is_given_once(void **state)
 	stops("db/sql/d.sql db/sql/e.sql", "twin");
 }
 
+/* What statements of a file share is put where it is named; a part may name those before it. */
+static void parts_are_put_where_they_are_named(void **state)
+{
+	(void)state;
+	write_file("db/sql/g.sql", "-- a comment\n-- part: a\n1\n-- part: b\n{{a}},2\n"
+				   "-- name: shares :one\nSELECT {{b}};\n");
+	assert_int_equal(run("db/sql/g.sql"), 0);
+	assert_non_null(strstr(made("statements.h"), "\tSQL_NONE,\n\tSQL_shares,\n\tSQL_COUNT\n"));
+	assert_non_null(strstr(made("embedded.c"), "\n83,69,76,69,67,84,32,49,44,50,0}")); /* SELECT 1,2 */
+	write_file("db/sql/h.sql", "-- name: foreign :one\nSELECT {{a}};\n");
+	stops("db/sql/g.sql db/sql/h.sql", "foreign");
+	write_file("db/sql/h.sql", "-- name: open :one\nSELECT {{a;\n");
+	stops("db/sql/h.sql", "open");
+	write_file("db/sql/h.sql", "-- part: self\n{{self}}\n-- name: x :one\nSELECT {{self}};\n");
+	stops("db/sql/h.sql", "self");
+	write_file("db/sql/h.sql", "-- name: early :one\nSELECT {{late}};\n-- part: late\n1\n");
+	stops("db/sql/h.sql", "early");
+}
+
+static void a_part_is_given_once(void **state)
+{
+	(void)state;
+	write_file("db/sql/i.sql", "-- part: a\n1\n-- part: a\n2\n-- name: x :one\nSELECT {{a}};\n");
+	stops("db/sql/i.sql", "a");
+}
+
 static void a_write_answers(void **state)
 {
 	(void)state;
@@ -192,6 +218,8 @@ int main(void)
 		cmocka_unit_test(a_statement_needs_a_right_heading),
 		cmocka_unit_test(a_statement_without_heading_is_seen),
 		cmocka_unit_test(a_name_is_given_once),
+		cmocka_unit_test(parts_are_put_where_they_are_named),
+		cmocka_unit_test(a_part_is_given_once),
 		cmocka_unit_test(a_write_answers),
 		cmocka_unit_test(migrations_have_no_gap),
 		cmocka_unit_test(what_cannot_be_read_or_written_stops),

@@ -51,7 +51,7 @@ static inline bool pg_start(struct pg *pg)
 {
 	char command[1200], line[400];
 	memset(pg, 0, sizeof *pg);
-	strcpy(pg->folder, "/tmp/tantu-test-XXXXXX");
+	strcpy(pg->folder, "/tmp/tantu-unit-XXXXXX");
 	if (!mkdtemp(pg->folder) || !pg_watch_our_end(pg))
 		return false;
 	snprintf(command, sizeof command, "'%s/scripts/pg' start '%s'", TANTU_SOURCE_DIR, pg->folder);
