@@ -211,10 +211,24 @@ static enum step answer_verdict(struct request *r, const struct row_plan *plan, 
 	return send_buffer(r, v->status, "application/problem+json", NULL, &out);
 }
 
+/* If-None-Match is a list, or *, and compares weakly (RFC 9110, 13.1.2). */
 static bool not_modified(struct request *r, const char *tag)
 {
 	struct slice given = http_header(r->x, "if-none-match");
-	return given.at && http_method(r->x) <= HTTP_METHOD_HEAD && slice_is(given, tag);
+	if (!given.at || http_method(r->x) > HTTP_METHOD_HEAD)
+		return false;
+	while (given.len) {
+		const char *end = memchr(given.at, ',', given.len);
+		struct slice one =
+			slice_trim((struct slice){ given.at, end ? (size_t)(end - given.at) : given.len });
+		given = end ? (struct slice){ end + 1, given.len - (size_t)(end + 1 - given.at) }
+			    : (struct slice){ 0 };
+		if (one.len > 2 && memcmp(one.at, "W/", 2) == 0)
+			one = (struct slice){ one.at + 2, one.len - 2 };
+		if (slice_is(one, tag) || slice_is(one, "*"))
+			return true;
+	}
+	return false;
 }
 
 static enum step answer_row(struct request *r, const struct row_plan *plan, const struct source *s)

@@ -79,7 +79,8 @@ struct endpoint {
 	const char *page;             /* lists: the column a page goes on after, "id" or "code" */
 	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
-	bool plain;                   /* the answer is not made of columns; `says` tells what it is */
+	const char *media; /* of a plain answer that is not JSON: "text/csv" or several with blanks */
+	bool plain;        /* the answer is not made of columns; `says` tells what it is */
 	const char *summary, *says;
 };
 

@@ -36,7 +36,7 @@ struct bind_op {
 };
 struct bound_way {
 	const struct way *way;
-	int when_field[3]; /* value numbers that must be given; -1 ends */
+	int when_field[3];         /* value numbers that must be given; -1 ends */
 	const char *when_value[3]; /* what it must be; NULL: anything */
 	unsigned when_role;
 	int count;

@@ -192,6 +192,7 @@ const struct endpoint import_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/imports/{id}", SEES_FIGURES,
 	  .way = { { NULL, SQL_import_get, "path.id" } }, .summary = "An import: state, progress, figures" },
 	{ HTTP_METHOD_GET, "/api/v1/imports/{id}/rejected", RUNS_CASES, .steps = import_file_steps,
+	  .media = "text/csv application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	  .plain = true, .way = { { NULL, SQL_import_file, "path.id" } },
 	  .summary = "The refused rows as a file of the same format, with 错误代码 and 错误说明" },
 	{ HTTP_METHOD_POST, "/api/v1/imports/{id}/cancel", RUNS_CASES,

@@ -113,9 +113,30 @@ static enum step take_number(struct request *r, const struct field *f, const jso
 	return check_range(r, f, json_number_value(v));
 }
 
+/* A NUL anywhere in it: PostgreSQL could keep the document but never read it. */
+static bool has_nul(const json_t *v)
+{
+	const char *key;
+	json_t *inner;
+	size_t i;
+	if (json_is_string(v))
+		return memchr(json_string_value(v), 0, json_string_length(v)) != NULL;
+	json_object_foreach ((json_t *)(uintptr_t)v, key, inner)
+		if (has_nul(inner))
+			return true;
+	json_array_foreach ((json_t *)(uintptr_t)v, i, inner)
+		if (has_nul(inner))
+			return true;
+	return false;
+}
+
 static enum step take_dump(struct request *r, const struct field *f, const json_t *v, struct db_value *out)
 {
 	char *text = json_dumps(v, JSON_COMPACT);
+	if (has_nul(v)) {
+		free(text);
+		return wrong(r, "nul_in_text", f->name, "A NUL character cannot be kept.");
+	}
 	if (!text || (f->kind == F_OBJECT && (int64_t)strlen(text) > f->max)) {
 		free(text);
 		return wrong(r, "too_long", f->name,
@@ -225,7 +246,7 @@ static enum step parse_body(struct request *r)
 	if (!text_is_json_type(http_header(r->x, "content-type")))
 		return problem(r, 415, "content_type_unsupported", NULL,
 			       "The body must be application/json in UTF-8.");
-	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES, &error);
+	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (!r->body)
 		return problem(
 			r, 400, "json_invalid", NULL,

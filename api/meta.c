@@ -57,7 +57,7 @@ const struct endpoint meta_endpoints[] = {
 	  .summary = "The process runs", .says = status_schema },
 	{ HTTP_METHOD_GET, "/readyz", ANYBODY, .steps = ready_steps, .plain = true, .summary = "It can serve",
 	  .says = status_schema },
-	{ HTTP_METHOD_GET, "/metrics", ANYBODY, .steps = metrics_steps, .plain = true,
+	{ HTTP_METHOD_GET, "/metrics", ANYBODY, .steps = metrics_steps, .media = "text/plain", .plain = true,
 	  .summary = "Prometheus metrics (text)" },
 	{ HTTP_METHOD_GET, "/openapi.json", ANYBODY, .steps = openapi_steps, .plain = true,
 	  .summary = "This description", .says = "{\"type\":\"object\"}" },

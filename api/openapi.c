@@ -170,6 +170,19 @@ static json_t *answer_schema(const struct api *api, const struct route *route)
 	return only;
 }
 
+static json_t *media_types(const char *media)
+{
+	json_t *content = json_object();
+	for (const char *at = media; *at; at += strspn(at, " ")) {
+		char type[128];
+		size_t len = strcspn(at, " ");
+		snprintf(type, sizeof type, "%.*s", (int)len, at);
+		json_object_set_new(content, type, json_object());
+		at += len;
+	}
+	return content;
+}
+
 static json_t *success(const struct api *api, const struct route *route)
 {
 	const struct endpoint *e = route->endpoint;
@@ -182,6 +195,8 @@ static json_t *success(const struct api *api, const struct route *route)
 	if (schema)
 		json_object_set_new(answer, "content",
 				    json_pack("{s:{s:o}}", "application/json", "schema", schema));
+	else if (e->media)
+		json_object_set_new(answer, "content", media_types(e->media));
 	return answer;
 }
 

@@ -15,6 +15,7 @@ const struct verdict verdicts[] = {
 	  "The household does not fulfil the plan's rule; a plan manager may approve with a reason.", "/to" },
 	{ "notice_not_over", 422, "The public notice (公示) is not over.", "/happened_at" },
 	{ "happened_in_future", 422, "It cannot have happened in the future.", "/happened_at" },
+	{ "happened_before_plan", 422, "It cannot have happened before the plan began.", "/happened_at" },
 	{ "happened_before_last", 422, "It cannot have happened before the step before it.", "/happened_at" },
 	{ "nothing_to_take_back", 422, "There is no action that could be taken back.", NULL },
 	{ "not_your_action", 403, "Only who acted may take an action back, until the next one acts.", NULL },

@@ -89,6 +89,8 @@ struct db_options {
 };
 /* Starts connecting; keeps trying for ever, with a backoff of at most a second. */
 struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct metrics *metrics);
+/* Notifications arrive: what is remembered now will be corrected. */
+bool db_hears(const struct db *db);
 bool db_is_up(const struct db *db); /* every used lane has a connection */
 /* Calls still waiting are answered DB_UNAVAILABLE; then on_closed; then the memory is gone. */
 void db_close(struct db *db, void (*on_closed)(void *context), void *context);

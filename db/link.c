@@ -98,8 +98,11 @@ static void on_connect_timeout(uv_timer_t *timer)
 
 static void connect_start(struct db_link *link)
 {
-	const char *keys[] = { "dbname", "options", "application_name", "client_encoding", NULL };
-	const char *values[] = { link->conninfo, link->options, "tantu", "UTF8", NULL };
+	const char *keys[] = {
+		"dbname",           "options", "application_name", "client_encoding", "keepalives_idle",
+		"tcp_user_timeout", NULL
+	};
+	const char *values[] = { link->conninfo, link->options, "tantu", "UTF8", "30", "20000", NULL };
 	link->pg = PQconnectStartParams(keys, values, 1);
 	if (!link->pg || PQstatus(link->pg) == CONNECTION_BAD) {
 		log_reason(link, "db_connect_failed");

@@ -8,21 +8,33 @@ struct db_listener {
 	struct db_link link; /* first */
 	struct db *db;
 	bool hears; /* LISTEN is through */
+	bool refused;
 };
 
 /* Only what is asked after LISTEN is through cannot be missed, so only then the others look again. */
-static void drain_results(struct db_listener *listener)
+static void listening(struct db_listener *listener)
 {
 	struct db_options *options = &listener->db->options;
-	bool was_deaf = !listener->hears;
+	if (listener->refused) {
+		db_link_drop(&listener->link, "LISTEN was refused");
+		return;
+	}
+	if (listener->hears || PQstatus(listener->link.pg) != CONNECTION_OK)
+		return;
+	listener->hears = true;
+	if (options->on_deaf)
+		options->on_deaf(options->context);
+}
+
+static void drain_results(struct db_listener *listener)
+{
 	while (!PQisBusy(listener->link.pg)) {
 		PGresult *result = PQgetResult(listener->link.pg);
 		if (!result) {
-			listener->hears = PQstatus(listener->link.pg) == CONNECTION_OK;
-			if (was_deaf && listener->hears && options->on_deaf)
-				options->on_deaf(options->context);
+			listening(listener);
 			return;
 		}
+		listener->refused = listener->refused || PQresultStatus(result) == PGRES_FATAL_ERROR;
 		PQclear(result);
 	}
 }
@@ -34,7 +46,7 @@ static void on_connected(struct db_link *link)
 		db_link_drop(link, "cannot listen");
 		return;
 	}
-	listener->hears = false;
+	listener->hears = listener->refused = false;
 	db_link_flush(link);
 }
 
@@ -44,6 +56,8 @@ static void on_input(struct db_link *link)
 	struct db_options *options = &listener->db->options;
 	PGnotify *heard;
 	drain_results(listener);
+	if (!listener->link.connected)
+		return;
 	while ((heard = PQnotifies(link->pg))) {
 		options->on_notify(options->context, heard->relname, heard->extra);
 		PQfreemem(heard);
@@ -53,6 +67,7 @@ static void on_input(struct db_link *link)
 static void on_lost(struct db_link *link)
 {
 	struct db_listener *listener = (struct db_listener *)link;
+	listener->hears = false;
 	if (listener->db->options.on_deaf)
 		listener->db->options.on_deaf(listener->db->options.context);
 }
@@ -63,6 +78,11 @@ static void on_closed(struct db_link *link)
 	struct db *db = listener->db;
 	free(listener);
 	pool_handle_closed(db);
+}
+
+bool db_hears(const struct db *db)
+{
+	return db->listener && db->listener->hears;
 }
 
 struct db_listener *listener_new(struct db *db)

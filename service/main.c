@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -266,10 +267,11 @@ static int run_process(const struct config *config, bool serves)
 
 static pid_t start_child(const struct config *config)
 {
-	pid_t pid = fork();
-	if (pid == 0)
-		exit(run_process(config, true));
-	return pid;
+	pid_t parent = getpid(), pid = fork();
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody is left behind */
+	exit(getppid() == parent ? run_process(config, true) : 0);
 }
 
 static void wait_for_signal(sigset_t *set, siginfo_t *info)

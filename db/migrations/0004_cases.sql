@@ -152,6 +152,7 @@ BEGIN
         WHEN NOT coalesce(scope_role() = ANY (rule.roles), false) THEN 'role_not_allowed'
         WHEN rule.needs_note AND coalesce(btrim(said), '') = '' THEN 'note_required'
         WHEN happened > now() + interval '5 minutes' THEN 'happened_in_future'
+        WHEN china_date(happened) < (SELECT p.begins_on FROM plan p WHERE p.id = c.plan_id) THEN 'happened_before_plan'
         WHEN c.stage <> 'registered' AND china_date(happened) < china_date(c.stage_at) THEN 'happened_before_last'
         WHEN wanted = 'approved' AND NOT c.eligible
             AND NOT (scope_role() = 'manager' AND coalesce(btrim(said), '') <> '') THEN 'not_eligible'

@@ -74,6 +74,9 @@ DECLARE
     result timestamp;
 BEGIN
     IF schedule LIKE 'every %' THEN
+        IF substr(schedule, 7)::interval <= interval '0' THEN
+            RAISE EXCEPTION 'schedule % leads nowhere', schedule USING ERRCODE = '22023';
+        END IF;
         RETURN after + substr(schedule, 7)::interval;
     END IF;
     IF array_length(f, 1) IS DISTINCT FROM 5 THEN
@@ -81,15 +84,19 @@ BEGIN
     END IF;
     minutes := cron_field(f[1], 0, 59); hours := cron_field(f[2], 0, 23); days := cron_field(f[3], 1, 31);
     months := cron_field(f[4], 1, 12); weekdays := cron_field(f[5], 0, 6);
-    SELECT day + make_interval(hours => h, mins => m) INTO result
-    FROM generate_series(start::date::timestamp, start::date::timestamp + interval '4 years 2 days', interval '1 day') AS day,
+    SELECT d.day + make_interval(hours => h, mins => m) INTO result
+    FROM (SELECT day FROM generate_series(start::date::timestamp, start::date::timestamp + interval '4 years 2 days', interval '1 day') AS day
+          WHERE extract(month FROM day)::int = ANY (months)
+            AND CASE WHEN f[3] <> '*' AND f[5] <> '*'
+                     THEN extract(day FROM day)::int = ANY (days) OR extract(dow FROM day)::int = ANY (weekdays)
+                     ELSE extract(day FROM day)::int = ANY (days) AND extract(dow FROM day)::int = ANY (weekdays) END
+          ORDER BY day LIMIT 2) AS d, -- today it may be too late
          unnest(hours) AS h, unnest(minutes) AS m
-    WHERE extract(month FROM day)::int = ANY (months)
-      AND CASE WHEN f[3] <> '*' AND f[5] <> '*'
-               THEN extract(day FROM day)::int = ANY (days) OR extract(dow FROM day)::int = ANY (weekdays)
-               ELSE extract(day FROM day)::int = ANY (days) AND extract(dow FROM day)::int = ANY (weekdays) END
-      AND day + make_interval(hours => h, mins => m) >= start
-    ORDER BY day, h, m LIMIT 1;
+    WHERE d.day + make_interval(hours => h, mins => m) >= start
+    ORDER BY 1 LIMIT 1;
+    IF result IS NULL THEN
+        RAISE EXCEPTION 'schedule % never comes', schedule USING ERRCODE = '22023';
+    END IF;
     RETURN result AT TIME ZONE 'Asia/Shanghai';
 END $$;
 

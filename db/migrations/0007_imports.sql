@@ -100,9 +100,10 @@ BEGIN
     RETURN i;
 END $$;
 
+-- (No nested loops: the tables grow within the transaction, so the planner's guesses are of what they were before.)
 -- The last check, under the plan region's lock: people registered already, households of another county.
 CREATE FUNCTION import_settle(wanted bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_nestloop = off AS $$
 DECLARE
     i needs_import := import_of(wanted);
     commits boolean;
@@ -153,7 +154,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 -- Moves what is staged into households, people and needs, and opens one case a household a plan for every household
 -- with a retrofit need; a known case that is still registered is judged again. Answers how many cases were opened.
 CREATE FUNCTION import_register(wanted bigint) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET enable_nestloop = off AS $$
 DECLARE
     i needs_import := import_of(wanted);
     opened int;
@@ -200,7 +201,7 @@ BEGIN
     RETURN opened;
 END $$;
 
--- An import whose job is given up has failed.
+-- An import whose job is given up has failed; when the job is tried again, so is the import.
 CREATE FUNCTION import_job_died() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE needs_import SET state = 'failed', error_code = 'import_gave_up', error = NEW.last_error, finished_at = now(), version = version + 1
@@ -210,6 +211,15 @@ BEGIN
 END $$;
 CREATE TRIGGER import_job_died AFTER UPDATE OF state ON job FOR EACH ROW
     WHEN (NEW.kind = 'import' AND NEW.state = 'dead' AND OLD.state <> 'dead') EXECUTE FUNCTION import_job_died();
+
+CREATE FUNCTION import_job_revived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE needs_import SET state = 'queued', error_code = NULL, error = NULL, finished_at = NULL, version = version + 1
+    WHERE id = (NEW.payload->>'import')::bigint AND state = 'failed';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER import_job_revived AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.kind = 'import' AND NEW.state = 'queued' AND OLD.state = 'dead') EXECUTE FUNCTION import_job_revived();
 
 ALTER TABLE needs_import ENABLE ROW LEVEL SECURITY;
 ALTER TABLE import_row ENABLE ROW LEVEL SECURITY;

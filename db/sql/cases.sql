@@ -112,7 +112,7 @@ WITH found AS (
     SELECT * FROM moved UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM moved)
 ), answer AS (
     SELECT j.verdict AS _verdict, CASE j.verdict WHEN 'contractor_unknown' THEN '/contractor' WHEN 'contractor_not_wanted' THEN '/contractor'
-               WHEN 'note_required' THEN '/note' WHEN 'happened_in_future' THEN '/happened_at' WHEN 'happened_before_last' THEN '/happened_at'
+               WHEN 'note_required' THEN '/note' WHEN 'happened_in_future' THEN '/happened_at' WHEN 'happened_before_last' THEN '/happened_at' WHEN 'happened_before_plan' THEN '/happened_at'
                WHEN 'notice_not_over' THEN '/happened_at' ELSE '/to' END AS _field,
            CASE WHEN j.verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(j.c) END AS _allowed,
            CASE WHEN j.verdict = 'not_eligible' THEN (j.c).eligibility_reasons END AS _reasons,

@@ -96,25 +96,30 @@ WITH found AS (
     FROM judged j LEFT JOIN put p ON true
 )
 
+-- part: years
+-- An indicator that is due every year is due as often as its plan has years.
+CASE i.per WHEN 'year' THEN (extract(year FROM p.ends_on) - extract(year FROM p.begins_on) + 1)::int ELSE 1 END
+
 -- name: targets_get :many
 -- One row an indicator: its target, how much of it is split by county and by year, what remains, the split itself.
 SELECT i.code AS indicator, i.target::float8 AS target,
        coalesce(sum(s.value) FILTER (WHERE s.year = 0), 0)::int AS "by_county.split",
        i.target::float8 - coalesce(sum(s.value) FILTER (WHERE s.year = 0), 0)::int AS "by_county.remainder",
        coalesce(sum(s.value) FILTER (WHERE s.county = 0), 0)::int AS "by_year.split",
-       i.target::float8 - coalesce(sum(s.value) FILTER (WHERE s.county = 0), 0)::int AS "by_year.remainder",
+       i.target::float8 * {{years}} - coalesce(sum(s.value) FILTER (WHERE s.county = 0), 0)::int AS "by_year.remainder",
        coalesce(json_agg(json_strip_nulls(json_build_object('region', region_label(nullif(s.county, 0)),
             'year', nullif(s.year, 0), 'value', s.value)) ORDER BY s.county, s.year) FILTER (WHERE s.value IS NOT NULL), '[]') AS split,
        i.version
 FROM plan p JOIN indicator i ON i.plan_id = p.id
 LEFT JOIN target_split s ON s.plan_id = i.plan_id AND s.indicator = i.code
-WHERE p.code = $1::text GROUP BY i.plan_id, i.code ORDER BY i.code;
+WHERE p.code = $1::text GROUP BY p.id, i.plan_id, i.code ORDER BY i.code;
 
 -- name: targets_put :write
 -- $3 plan, $4 indicator, $5 if-match (of the indicator), $6 [{region?, year?, value}]: replaces the whole split
 WITH found AS (
-    SELECT p.id, p.region, r.high, i.version, i.target FROM plan p JOIN region r ON r.place = p.region
-    JOIN indicator i ON i.plan_id = p.id WHERE p.code = $3::text AND i.code = $4::text
+    SELECT p.id, p.region, r.high, i.version, i.target, {{years}} AS years
+    FROM plan p JOIN region r ON r.place = p.region JOIN indicator i ON i.plan_id = p.id
+    WHERE p.code = $3::text AND i.code = $4::text
 ), given AS (
     SELECT coalesce(region_of(g.region), CASE WHEN g.region IS NULL THEN 0 ELSE -1 END) AS county, coalesce(g.year, 0) AS year, g.value
     FROM json_to_recordset($6::json) AS g (region text, year smallint, value int)
@@ -129,10 +134,11 @@ WITH found AS (
         WHEN EXISTS (SELECT FROM given g WHERE g.county = 0 AND g.year = 0) THEN 'split_without_key'
         WHEN (SELECT count(*) <> count(DISTINCT (g.county, g.year)) FROM given g) THEN 'split_twice'
         WHEN (SELECT coalesce(sum(g.value) FILTER (WHERE g.year = 0), 0) > f.target
-                  OR coalesce(sum(g.value) FILTER (WHERE g.county = 0), 0) > f.target
-                  OR coalesce(sum(g.value) FILTER (WHERE g.county <> 0 AND g.year <> 0), 0) > f.target FROM given g) THEN 'split_exceeds_target'
+                  OR coalesce(max(g.value), 0) > f.target
+                  OR coalesce(sum(g.value) FILTER (WHERE g.county = 0), 0) > f.target * f.years
+                  OR coalesce(sum(g.value) FILTER (WHERE g.county <> 0 AND g.year <> 0), 0) > f.target * f.years FROM given g) THEN 'split_exceeds_target'
         WHEN EXISTS (SELECT FROM given a JOIN given b ON b.county = a.county AND b.year <> 0
-                     WHERE a.county <> 0 AND a.year = 0 GROUP BY a.county, a.value HAVING sum(b.value) > a.value)
+                     WHERE a.county <> 0 AND a.year = 0 GROUP BY a.county, a.value HAVING sum(b.value) > a.value * f.years)
             OR EXISTS (SELECT FROM given a JOIN given b ON b.year = a.year AND b.county <> 0
                      WHERE a.county = 0 AND a.year <> 0 GROUP BY a.year, a.value HAVING sum(b.value) > a.value)
             THEN 'split_exceeds_target' END AS verdict
@@ -153,7 +159,7 @@ WITH found AS (
            coalesce((SELECT sum(value) FILTER (WHERE year = 0) FROM put), 0)::int AS "by_county.split",
            (r.target - coalesce((SELECT sum(value) FILTER (WHERE year = 0) FROM put), 0))::float8 AS "by_county.remainder",
            coalesce((SELECT sum(value) FILTER (WHERE county = 0) FROM put), 0)::int AS "by_year.split",
-           (r.target - coalesce((SELECT sum(value) FILTER (WHERE county = 0) FROM put), 0))::float8 AS "by_year.remainder",
+           (r.target * j.years - coalesce((SELECT sum(value) FILTER (WHERE county = 0) FROM put), 0))::float8 AS "by_year.remainder",
            coalesce(r.version, j.version) AS version
     FROM judged j LEFT JOIN raised r ON true
 )

@@ -91,7 +91,7 @@ class Contract:
         if not answer.body and answer.method == "HEAD":
             return
         media = media_type(answer.headers.get("Content-Type"))
-        described = content.get(media) or content.get(media.split("/")[0] + "/*") or content.get("*/*")
+        described = next((content[kind] for kind in (media, media.split("/")[0] + "/*", "*/*") if kind in content), None)
         assert described is not None, f"{where}: is {media}, /openapi.json promises {', '.join(content)}"
         schema = described.get("schema")
         if schema is not None and (media == "application/json" or media.endswith("+json")):

@@ -87,7 +87,7 @@ def plan(**changes):
     "{", "", "nul", '{"code": "a"', '{"code": "a",}', "{'code': 'a'}", '{"code" "a"}', '{"code": NaN}', '{"code": Infinity}',
     '{"code": 01}', '{"code": "a"} x', '{"code": "\t"}', '{"code": "\\x"}', '{"code": "a\\u12"}', "\ufeff{}", "[1,2", '{"a": tru}',
     '{"code": "a", "code": "b"}', '{"code": "\\ud800"}', '{"code": "\\udc00\\ud800"}', '{"code": 1e999}', '{"code": 1e400}',
-    '{"code": -1e999}', "{" * 3000, "[" * 100000, '{"a":' * 50000, '{"code": "\\u0000"}', '{"\\u0000": 1}'])
+    '{"code": -1e999}', "{" * 3000, "[" * 100000, '{"a":' * 50000, '{"\\u0000": 1}'])
 def test_what_is_not_json_is_refused(manager, nothing_written, body):
     if body == "":
         manager.post("/plans", b"", headers={"Content-Type": "application/json"}, expect=422, code="required")

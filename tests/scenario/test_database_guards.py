@@ -313,7 +313,7 @@ def test_totals_agree_after_every_legal_trick(world, manager):
     manager.move(world["suspended"], "withdrawn", note="x")
     manager(TAKE_BACK, "suspended", manager.case(world["suspended"])["version"], world["suspended"])
     manager.move(world["suspended"], "approved")
-    manager.move(world["registered"], "rejected", note="x", at="timestamptz '2001-01-01'")
+    manager.move(world["registered"], "rejected", note="x", at="timestamptz '2021-01-01'")
     manager.move(world["registered"], "registered", note="x", at="timestamptz '2024-01-01'")
     manager("UPDATE retrofit_case SET eligible = NOT eligible, eligibility_reasons = '{}'")
     manager.connection.commit()

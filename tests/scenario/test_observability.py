@@ -3,6 +3,7 @@
 its end look at everything that the run has logged and stored until then."""
 import json
 import re
+import time
 import uuid
 
 import needs
@@ -90,7 +91,10 @@ def test_a_request_is_one_line(server, secrets, path, status, route):
     mark = server.log.stat().st_size
     answer = manager._send("GET", path, None, {"Authorization": f"Bearer {manager.token}", "traceparent": f"00-{trace}-{'b' * 16}-01"}, 10)
     assert answer.headers["X-Request-Id"] == trace
-    lines = [line for line in log_lines(server, mark) if line.get("trace") == trace and line["event"] == "request"]
+    # The line is written once the answer has left: a moment after the client may have it.
+    lines, until = [], time.monotonic() + 5
+    while not lines and time.monotonic() < until:
+        lines = [line for line in log_lines(server, mark) if line.get("trace") == trace and line["event"] == "request"]
     assert len(lines) == 1
     line = lines[0]
     assert (line["method"], line["route"], line["status"]) == ("GET", route, answer.status) and (status is None or answer.status == status)
