@@ -3,8 +3,9 @@
  *   load get  PORT CONNECTIONS SECONDS TOKENS PATHS    a path a line; each request takes a random one
  *   load move PORT CONNECTIONS SECONDS TOKENS CASES    "token id version suspended" a line
  * TOKENS: a session token a line; connection i takes token i (get), a case names its own (move).
- * `move` suspends and resumes: each request has its case's own If-Match and a fresh Idempotency-Key. A connection owns
- * every N-th case, so that no version is ever stale. Prints one line of JSON; any other status than 200 is counted. */
+ * `move` suspends and resumes: each request has its case's own If-Match and a fresh Idempotency-Key. A
+ * connection owns every N-th case, so that no version is ever stale. Prints one line of JSON; any other
+ * status than 200 is counted. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -111,7 +112,8 @@ static void read_subjects(struct load *l, const char *path)
 static void write_get(struct load *l, struct client *c)
 {
 	const char *path = l->paths[next_random(l) % l->path_count];
-	c->out_len = (size_t)snprintf(c->out, sizeof c->out, "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n",
+	c->out_len = (size_t)snprintf(c->out, sizeof c->out,
+				      "GET %s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n\r\n",
 				      path, l->tokens[(size_t)c->number % l->token_count]);
 }
 
@@ -119,14 +121,16 @@ static void write_move(struct load *l, struct client *c)
 {
 	size_t own = (l->subject_count - (size_t)c->number - 1) / (size_t)l->connections + 1;
 	struct subject *s = &l->subjects[(size_t)c->number + next_random(l) % own * (size_t)l->connections];
-	const char *body = s->suspended ? "{\"to\":\"registered\"}" : "{\"to\":\"suspended\",\"note\":\"the family is away\"}";
+	const char *body = s->suspended ? "{\"to\":\"registered\"}"
+					: "{\"to\":\"suspended\",\"note\":\"the family is away\"}";
 	c->subject = s;
-	c->out_len = (size_t)snprintf(c->out, sizeof c->out,
-				      "POST /api/v1/cases/%lld/transitions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"
-				      "Content-Type: application/json\r\nIf-Match: \"%d\"\r\nIdempotency-Key: %016llx%08x\r\n"
-				      "Content-Length: %zu\r\n\r\n%s",
-				      s->id, l->tokens[(size_t)s->token], s->version, (unsigned long long)next_random(l),
-				      (unsigned)getpid(), strlen(body), body);
+	c->out_len = (size_t)snprintf(
+		c->out, sizeof c->out,
+		"POST /api/v1/cases/%lld/transitions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"
+		"Content-Type: application/json\r\nIf-Match: \"%d\"\r\nIdempotency-Key: %016llx%08x\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		s->id, l->tokens[(size_t)s->token], s->version, (unsigned long long)next_random(l),
+		(unsigned)getpid(), strlen(body), body);
 }
 
 static void send_next(struct load *l, struct client *c)
@@ -243,12 +247,15 @@ static void print(struct load *l)
 	qsort(l->latency, l->done, sizeof *l->latency, by_size);
 	double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
 		     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-	printf("{\"requests\":%zu,\"seconds\":%.3f,\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"bytes\":%.0f,"
+	printf("{\"requests\":%zu,\"seconds\":%.3f,\"rate\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,"
+	       "\"bytes\":%.0f,"
 	       "\"load_cpu_us\":%.2f,\"other\":%zu}\n",
 	       l->done, took, (double)l->done / took, l->latency[l->done / 2], l->latency[l->done * 99 / 100],
-	       l->latency[l->done - 1], (double)l->bytes / (double)l->done, cpu * 1e6 / (double)l->done, l->other);
+	       l->latency[l->done - 1], (double)l->bytes / (double)l->done, cpu * 1e6 / (double)l->done,
+	       l->other);
 	if (l->other)
-		fprintf(stderr, "load: %zu answers were not 200; the last %d: %s\n", l->other, l->other_status, l->other_body);
+		fprintf(stderr, "load: %zu answers were not 200; the last %d: %s\n", l->other,
+			l->other_status, l->other_body);
 }
 
 int main(int argc, char **argv)

@@ -58,14 +58,8 @@ static bool send_call(struct db_connection *c, struct db_call *call)
 	return sent;
 }
 
-static int group_most(const struct lane *lane)
+static void take_group(struct db_connection *c, int most)
 {
-	return lane->name == DB_LANE_work ? 1 : GROUP_MOST;
-}
-
-static void take_group(struct db_connection *c)
-{
-	int most = group_most(c->lane);
 	c->group_size = 0;
 	while (c->group_size < most && c->lane->first) {
 		if (c->lane->first->alone && c->group_size > 0)
@@ -96,10 +90,10 @@ static void order_by_scope(struct db_connection *c)
 	memcpy(c->group, ordered, sizeof ordered[0] * (size_t)n);
 }
 
-void connection_send_group(struct db_connection *c)
+void connection_send_group(struct db_connection *c, int most)
 {
 	bool sent = true;
-	take_group(c);
+	take_group(c, most);
 	order_by_scope(c);
 	c->expected_count = c->received = 0;
 	c->broken = c->gone = false;

@@ -8,6 +8,7 @@
 
 enum {
 	GROUP_MOST = 32,
+	GROUP_LEAST = 4,
 	LANE_CONNECTIONS_MOST = 4,
 	GROUP_SECONDS = 20,
 	WORK_SECONDS = 900,
@@ -94,7 +95,8 @@ struct db {
 
 /* connection.c */
 struct db_connection *connection_new(struct db *db, struct lane *lane);
-void connection_send_group(struct db_connection *connection);
+/* At most `most` of what waits. */
+void connection_send_group(struct db_connection *connection, int most);
 void connection_check_deadline(struct db_connection *connection, uint64_t now);
 
 /* prepare.c: all statements of the lane; true when done (or the process was told it is unfit) */

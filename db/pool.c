@@ -132,11 +132,29 @@ static int lane_patience(struct db *db, struct lane *lane)
 	return db->closing || lane->connections == 0 || gone ? 0 : db->options.waiting_most;
 }
 
+static int lane_idle(const struct lane *lane)
+{
+	int idle = 0;
+	for (int i = 0; i < lane->connections; i++)
+		idle += lane->connection[i]->state == CONNECTION_IDLE;
+	return idle;
+}
+
+/* What waits is shared among the idle connections, but a group of fewer than GROUP_LEAST is not split
+ * further. */
+static int group_share(const struct lane *lane, int idle)
+{
+	int share = (lane->waiting + idle - 1) / idle;
+	share = share < GROUP_LEAST ? GROUP_LEAST : share;
+	return lane->name == DB_LANE_work ? 1 : share < GROUP_MOST ? share : GROUP_MOST;
+}
+
 static void lane_dispatch(struct db *db, struct lane *lane)
 {
+	int idle = lane_idle(lane);
 	for (int i = 0; i < lane->connections && lane->first; i++)
 		if (lane->connection[i]->state == CONNECTION_IDLE)
-			connection_send_group(lane->connection[i]);
+			connection_send_group(lane->connection[i], group_share(lane, idle--));
 	int most = lane_patience(db, lane);
 	while (lane->waiting > most) {
 		struct db_call *call = lane->last; /* the newest: it has waited least */

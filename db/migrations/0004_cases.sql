@@ -132,8 +132,11 @@ CREATE FUNCTION case_refusal(c retrofit_case, wanted stage, happened timestamptz
                              OUT verdict text, OUT kind text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    rule transition_rule;
+    rule record;
     last case_event;
+    role text := scope_role();
+    reason boolean := coalesce(btrim(said), '') <> '';
+    day date := china_date(happened);
 BEGIN
     IF back IS NOT NULL THEN
         kind := 'take_back';
@@ -145,19 +148,19 @@ BEGIN
             WHEN last.account_id IS DISTINCT FROM scope_account() THEN 'not_your_action' END;
         RETURN;
     END IF;
-    SELECT * INTO rule FROM transition_rule r WHERE r.from_stage = c.stage AND r.to_stage = wanted;
+    -- One look-up, then an expression without sub-selects: this is asked twice for every move.
+    SELECT r.kind, r.roles, r.needs_note, p.begins_on, p.notice_days INTO rule
+    FROM plan p LEFT JOIN transition_rule r ON r.from_stage = c.stage AND r.to_stage = wanted WHERE p.id = c.plan_id;
     kind := rule.kind;
     verdict := CASE
         WHEN rule.kind IS NULL OR (rule.kind = 'resume' AND c.resume_stage <> wanted) THEN 'stage_not_allowed'
-        WHEN NOT coalesce(scope_role() = ANY (rule.roles), false) THEN 'role_not_allowed'
-        WHEN rule.needs_note AND coalesce(btrim(said), '') = '' THEN 'note_required'
+        WHEN NOT coalesce(role = ANY (rule.roles), false) THEN 'role_not_allowed'
+        WHEN rule.needs_note AND NOT reason THEN 'note_required'
         WHEN happened > now() + interval '5 minutes' THEN 'happened_in_future'
-        WHEN china_date(happened) < (SELECT p.begins_on FROM plan p WHERE p.id = c.plan_id) THEN 'happened_before_plan'
-        WHEN c.stage <> 'registered' AND china_date(happened) < china_date(c.stage_at) THEN 'happened_before_last'
-        WHEN wanted = 'approved' AND NOT c.eligible
-            AND NOT (scope_role() = 'manager' AND coalesce(btrim(said), '') <> '') THEN 'not_eligible'
-        WHEN wanted = 'surveyed' AND (SELECT p.notice_days FROM plan p WHERE p.id = c.plan_id)
-            > china_date(happened) - china_date(c.stage_at) THEN 'notice_not_over' END;
+        WHEN day < rule.begins_on THEN 'happened_before_plan'
+        WHEN c.stage <> 'registered' AND day < china_date(c.stage_at) THEN 'happened_before_last'
+        WHEN wanted = 'approved' AND NOT c.eligible AND NOT (role = 'manager' AND reason) THEN 'not_eligible'
+        WHEN wanted = 'surveyed' AND rule.notice_days > day - china_date(c.stage_at) THEN 'notice_not_over' END;
 END $$;
 
 -- Where `c` may go in the scope's role.

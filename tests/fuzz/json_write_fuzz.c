@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Any well-formed text comes back from Jansson byte for byte; any time and date is null or of the one shape. */
+ * Any well-formed text comes back from Jansson byte for byte; any time and date is null or of the one shape.
+ */
 #include "service/invariant.h"
 #include "service/json_write.h"
 #include <jansson.h>

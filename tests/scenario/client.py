@@ -84,7 +84,7 @@ class Client:
                 code=None, timeout=120):
         """body: bytes, or anything JSON can hold. key: Idempotency-Key. match: If-Match. expect: the status (else any
         success will do). code: the problem's code."""
-        if not path.startswith(ROOT_PATHS):
+        if path != "/" and not path.startswith(ROOT_PATHS):
             path = API + path
         if query:
             query = {name: value for name, value in query.items() if value is not None}

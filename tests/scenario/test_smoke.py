@@ -14,6 +14,10 @@ def test_health_and_readiness(client):
         assert client.get(path).status == 200
 
 
+def test_the_front_door_says_what_this_is(client):
+    assert client.get("/")["description"] == "/openapi.json"
+
+
 def test_metrics_are_prometheus_text(client):
     answer = client.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain")
