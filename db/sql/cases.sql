@@ -98,7 +98,7 @@ WITH found AS (
         WHEN $7::int <> (f.c).version THEN 'stale'
         WHEN $8::text IS NOT NULL AND $4::stage <> 'assigned' THEN 'contractor_not_wanted'
         WHEN $8::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
-        ELSE (SELECT r.verdict FROM case_refusal(f.c, $4::stage, coalesce($5::timestamptz, now()), $6::text, NULL) AS r) END AS verdict
+        ELSE (case_refusal(f.c, $4::stage, coalesce($5::timestamptz, now()), $6::text, NULL)).verdict END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN contractor k ON k.code = $8::text
 ), moved AS (
     UPDATE retrofit_case c SET stage = $4::stage, stage_at = coalesce($5::timestamptz, now()), stage_note = coalesce($6::text, ''),
@@ -132,7 +132,7 @@ WITH found AS (
         WHEN f.c IS NULL THEN 'not_found'
         WHEN $5::int <> (f.c).version THEN 'stale'
         WHEN l.from_stage IS NULL THEN 'nothing_to_take_back'
-        ELSE (SELECT r.verdict FROM case_refusal(f.c, l.from_stage, now(), $4::text, l.version) AS r) END AS verdict
+        ELSE (case_refusal(f.c, l.from_stage, now(), $4::text, l.version)).verdict END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN last l ON true
 ), moved AS (
     UPDATE retrofit_case c SET stage = j.from_stage, stage_at = now(), stage_note = coalesce($4::text, ''), stage_evidence = NULL,
