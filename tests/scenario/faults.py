@@ -32,10 +32,15 @@ class MortalCluster(Cluster):
 
     def kill_backend(self, dice):
         """kill -9 of one that serves us: PostgreSQL throws all the others out and recovers."""
-        pids = [pid for pid, in self.main_database().sql(
-            "SELECT pid FROM pg_stat_activity WHERE usename = 'tantu_app' ORDER BY pid")]
-        if pids:
-            os.kill(dice.choice(pids), signal.SIGKILL)
+        pids = wait_until(self._backends, 60)
+        os.kill(dice.choice(pids), signal.SIGKILL)
+
+    def _backends(self):
+        try:
+            return [pid for pid, in self.main_database().sql(
+                "SELECT pid FROM pg_stat_activity WHERE usename = 'tantu_app' ORDER BY pid")]
+        except psycopg2.OperationalError:  # it still recovers from the time before
+            return []
 
     def wait_for_return(self, seconds=60):
         def answers():
