@@ -396,3 +396,17 @@ def test_uploads_are_sealed_on_disk(manager, database):
         data = file.read_bytes()
         assert row["残疾人证号"].encode() not in data and "查无此人甲".encode() not in data
         assert os.stat(file).st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_an_operator_who_is_root_gives_the_file_to_the_server(make_database, tmp_path):
+    own = make_database()
+    Program(own, "serve").start().stop()  # makes the key
+    file = tmp_path / "needs.csv"
+    file.write_bytes(needs.to_csv(needs.household("tongxin")))
+    uploads = own.var / "uploads"
+    os.chown(uploads, 65534, 65534)
+    before = set(uploads.iterdir())
+    own.run("import", "--plan", "tongxin", "--mode", "dry_run", str(file))
+    added, = set(uploads.iterdir()) - before
+    assert (added.stat().st_uid, added.stat().st_gid) == (65534, 65534)
