@@ -38,6 +38,8 @@ static const struct field take_back_in[] = {
 static const struct field change_in[] = {
 	{ "contractor", F_TEXT, .max = 64, .says = "The contractor's code." },
 	{ "assessor", F_TEXT, .max = 64, .says = "The assessor's user name." },
+	{ "elder_retrofit", F_BOOL,
+	  .says = "The household had an elder-friendly retrofit: not eligible again." },
 	{ 0 },
 };
 
@@ -72,8 +74,9 @@ const struct endpoint case_endpoints[] = {
 	  .way = { { NULL, SQL_case_take_back, "path.id in.note if_match" } },
 	  .summary = "Take one's own last move back, until the next one acts" },
 	{ HTTP_METHOD_PATCH, "/api/v1/cases/{id}", RUNS_CASES, NULL, change_in,
-	  .way = { { NULL, SQL_case_change, "path.id if_match in.contractor in.assessor" } },
-	  .summary = "Set contractor or assessor" },
+	  .way = { { NULL, SQL_case_change,
+		     "path.id if_match in.contractor in.assessor in.elder_retrofit" } },
+	  .summary = "Set contractor, assessor, or that the household had an elder-friendly retrofit" },
 	{ HTTP_METHOD_POST, "/api/v1/cases/{id}/relocation", RUNS_CASES, NULL, relocation_in,
 	  .way = { { NULL, SQL_case_relocate, "path.id if_match in.region in.village in.address" } },
 	  .summary = "The household moved: its figures move with it" },

@@ -159,7 +159,7 @@ static void put_number(char out[24], int64_t n)
 	snprintf(out, 24, "%lld", (long long)n);
 }
 
-/* Columns of import_begin: file, low, high, account_id, stop_wanted, plan_region, plan_low, plan_high. */
+/* Columns of import_begin: file, low, high, account_id, stop_wanted. */
 static void on_begun(void *context, const struct db_reply *reply)
 {
 	struct import *im = context;

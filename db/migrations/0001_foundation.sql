@@ -36,8 +36,7 @@ CREATE TABLE region (
 );
 CREATE TABLE region_code (
     code  text PRIMARY KEY,
-    place int NOT NULL REFERENCES region,
-    until date -- the last day it was valid; NULL: today's
+    place int NOT NULL REFERENCES region
 );
 
 CREATE FUNCTION region_of(wanted text) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE

@@ -149,7 +149,8 @@ WITH found AS (
 )
 
 -- name: case_change :write
--- $3 id, $4 if-match, $5 contractor's code, $6 assessor's account name
+-- $3 id, $4 if-match, $5 contractor's code, $6 assessor's account name, $7 the household had an elder-friendly retrofit
+-- (居家适老化改造): a case that is still registered is judged again. A reason with no_ before it is one against.
 WITH found AS (
     SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
 ), judged AS (
@@ -157,10 +158,19 @@ WITH found AS (
         WHEN f.c IS NULL THEN 'not_found'
         WHEN $4::int <> (f.c).version THEN 'stale'
         WHEN $5::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
-        WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown' END AS verdict
+        WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown' END AS verdict,
+        CASE WHEN $7::boolean IS NULL OR (f.c).stage <> 'registered' THEN (f.c).eligibility_reasons
+             WHEN $7::boolean THEN array_remove((f.c).eligibility_reasons, 'no_second_retrofit') || '{no_second_retrofit}'
+             ELSE array_remove((f.c).eligibility_reasons, 'no_second_retrofit') END AS reasons
     FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN contractor k ON k.code = $5::text
+), home AS (
+    UPDATE household h SET elder_retrofit = $7::boolean, version = h.version + 1 FROM judged j
+    WHERE j.verdict IS NULL AND $7::boolean IS NOT NULL AND h.plan_region = (j.c).plan_region AND h.id = (j.c).household_id
 ), changed AS (
-    UPDATE retrofit_case c SET contractor_id = coalesce(j.contractor_id, c.contractor_id), assessor_id = coalesce(j.assessor_id, c.assessor_id)
+    UPDATE retrofit_case c SET contractor_id = coalesce(j.contractor_id, c.contractor_id),
+        assessor_id = coalesce(j.assessor_id, c.assessor_id), eligibility_reasons = j.reasons,
+        eligible = CASE WHEN c.stage = 'registered' THEN NOT EXISTS (SELECT FROM unnest(j.reasons) AS r WHERE starts_with(r, 'no_'))
+                        ELSE c.eligible END
     FROM judged j
     WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
     RETURNING c.*

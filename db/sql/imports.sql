@@ -66,7 +66,7 @@ SELECT i.file, i.format, i.state,
 FROM needs_import i WHERE i.id = $1::bigint;
 
 -- name: import_begin :one work
--- Starts, or starts again after a killed worker: staging is emptied. NULL plan_region: nothing to do any more.
+-- Starts, or starts again after a killed worker: staging is emptied. No row: nothing to do any more.
 WITH i AS (
     UPDATE needs_import SET state = 'running', checked = 0, version = version + 1
     WHERE id = $1::bigint AND state IN ('queued', 'running') RETURNING *
@@ -75,8 +75,7 @@ WITH i AS (
 ), refusals_gone AS (
     DELETE FROM import_refusal r USING i WHERE r.import_id = i.id
 )
-SELECT i.file, i.low, i.high, i.account_id, i.stop_wanted, i.plan_region, r.place AS plan_low, r.high AS plan_high
-FROM i JOIN region r ON r.place = i.region;
+SELECT i.file, i.low, i.high, i.account_id, i.stop_wanted FROM i;
 
 -- name: import_regions :many work
 -- Every code that ever named a region, as numbers, in order.

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from needs import COLUMNS
-from processes import ROOT
+from processes import ROOT, Program
 
 NEEDS = ROOT.parent / "shared" / "data" / "needs"
 SAMPLES = {"tongxin": ("tongxin.csv", "640324"), "yanbian": ("yanbian.gbk.csv", "222400"),
@@ -126,3 +126,14 @@ def test_the_refused_rows_file_has_the_format_of_what_was_sent(imported):
     if sent[:2] != b"PK":
         assert (answer.body[:3] == b"\xef\xbb\xbf") == (sent[:3] == b"\xef\xbb\xbf")
         assert b"\r\n" in answer.body
+
+
+def test_the_command_gives_the_same_figures(make_database):
+    own = make_database()
+    Program(own, "serve").start().stop()  # makes the key
+    for plan, (name, _) in SAMPLES.items():
+        done = own.run("import", "--plan", plan, NEEDS / name, check=False)
+        assert done.returncode == 3, done.stderr  # rows were refused
+        assert known(json.loads(done.stdout), plan) == expected(plan)
+        again = json.loads(own.run("import", "--plan", plan, NEEDS / name, check=False).stdout)
+        assert (again["accepted"], again["nothing_new"], again["cases_opened"]) == (0, True, 0)

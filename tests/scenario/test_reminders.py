@@ -77,3 +77,18 @@ def test_centres_and_contractors_are_listed(office):
     admin.post("/users", {"user": "c", "password": "a long password", "role": "centre", "centre": "kangfu"}, expect=201)
     assert [row["code"] for row in chief.get("/centres").items] == ["kangfu"]
     assert chief.get("/contractors").items == []
+
+
+def test_a_household_with_an_elder_friendly_retrofit_is_not_eligible_again(office):
+    _, _, chief = office
+    chief.import_file("tongxin", needs.to_csv(needs.household("tongxin", 经济状况="低保", 残疾等级="一级")))
+    case = chief.get("/cases", query={"plan": "tongxin"}).items[0]["id"]
+    before = chief.get(f"/cases/{case}")
+    assert before["eligible"]
+    marked = chief.patch(f"/cases/{case}", {"elder_retrofit": True}, match=before.etag, expect=200)
+    assert not marked["eligible"] and marked["eligibility_reasons"] == before["eligibility_reasons"] + ["no_second_retrofit"]
+    assert chief.move(case, "approved", expect=422, code="not_eligible")["reasons"] == marked["eligibility_reasons"]
+    chief.patch(f"/cases/{case}", {"elder_retrofit": False}, match=before.etag, expect=412)
+    cleared = chief.patch(f"/cases/{case}", {"elder_retrofit": False}, expect=200)
+    assert cleared["eligible"] and cleared["eligibility_reasons"] == before["eligibility_reasons"]
+    chief.move(case, "approved", expect=200)
