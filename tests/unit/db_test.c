@@ -41,7 +41,8 @@ static void more_than_a_group_goes_over_both_connections(void **state)
 	for (int i = 0; i < 40; i++)
 		submit(i, SQL_database_answers, NULL, 0);
 	UNTIL(&rig, answered(40) == 40);
-	assert_in_range(rig_metric(&rig, "tantu_db_group_seconds_count{lane=\"read\"}"), 1, 2);
+	/* 20 and 20; or, while the second connection is still being made, 32 and then 4 and 4 */
+	assert_in_range(rig_metric(&rig, "tantu_db_group_seconds_count{lane=\"read\"}"), 2, 3);
 }
 
 static void writes_of_one_turn_are_one_transaction(void **state)
