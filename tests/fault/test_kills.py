@@ -8,8 +8,7 @@ import time
 from collections import defaultdict
 
 import pytest
-from conftest import People
-from faults import READY, MortalCluster, Proxy
+from faults import READY
 from load import Book, Mover, finish, households, tally
 from processes import ADMIN_PASSWORD, wait_until
 
@@ -17,28 +16,6 @@ CYCLES = int(os.environ.get("TANTU_KILL_CYCLES", "2"))
 MOVERS, CASES = 16, 300
 RETURN_SECONDS = 5
 PLAN = "tongxin"
-
-
-@pytest.fixture(scope="module")
-def mortal(workspace, database):
-    """database: the shared one first, so that the workspace's order of starts stays."""
-    cluster = MortalCluster(workspace, "kills").start()
-    cluster.main_database().migrate()
-    yield cluster
-    cluster.destroy()
-
-
-@pytest.fixture
-def place(mortal):
-    return mortal.main_database()
-
-
-@pytest.fixture
-def manager_at(client_of):
-    """manager_at(server, region): a manager signed in there."""
-    def make(server, region="640324"):
-        return People(client_of(server).sign_in("admin", ADMIN_PASSWORD)).manager(region)
-    return make
 
 
 def test_no_acknowledged_write_is_lost_or_doubled(mortal, place, make_server, manager_at, contract):
@@ -141,18 +118,6 @@ def compare_with_ledger(database, deeds):
 
 
 # --- answers lost on the way ---
-
-
-@pytest.fixture
-def proxy(mortal, workspace):
-    made = []
-
-    def make(rule=None):
-        made.append(Proxy(mortal, workspace.path / f"proxy-{len(list(workspace.path.glob('proxy-*')))}", rule))
-        return made[-1]
-    yield make
-    for one in made:
-        one.close()
 
 
 @pytest.mark.parametrize("key", [None, "sent-again"])

@@ -5,11 +5,20 @@ import select
 import signal
 import socket
 import threading
+from pathlib import Path
 
 import psycopg2
 from processes import Cluster, Database, wait_until
 
 READY = b"Z\x00\x00\x00\x05I"  # PostgreSQL is through with what it was sent, and has committed it
+
+
+def send(pid, number):
+    """A signal to a process that may have ended by now."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 class MortalCluster(Cluster):
@@ -29,6 +38,28 @@ class MortalCluster(Cluster):
         """kill -9 of the postmaster; its children leave by themselves."""
         pid = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
+
+    def revive(self):
+        """Whatever a test has frozen runs again, so that it can be stopped."""
+        for pid in self.pids():
+            send(pid, signal.SIGCONT)
+
+    def freeze(self):
+        """SIGSTOP of every process: connections stay open, nothing is answered, new ones are taken by the kernel only."""
+        for pid in self.pids():
+            send(pid, signal.SIGSTOP)
+
+    def pids(self):
+        """Every process of this PostgreSQL: their working folder is the data folder."""
+        data = (self.folder / "data").resolve()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cwd").resolve(strict=True) == data:
+                    found.append(int(process.name))
+            except OSError:
+                pass
+        return sorted(found)
 
     def kill_backend(self, dice):
         """kill -9 of one that serves us: PostgreSQL throws all the others out and recovers."""
