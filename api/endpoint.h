@@ -4,30 +4,9 @@
 #ifndef API_ENDPOINT_H
 #define API_ENDPOINT_H
 
+#include "api/permission.h"
 #include "db/db.h"
 #include "service/http.h"
-
-enum role {
-	ROLE_CONTRACTOR = 1,
-	ROLE_ASSESSOR = 2,
-	ROLE_CENTRE = 4,
-	ROLE_COUNTY = 8,
-	ROLE_MANAGER = 16,
-	ROLE_AUDITOR = 32,
-	ROLE_ADMIN = 64
-};
-enum {
-	ANYBODY = 0, /* without signing in */
-	SIGNED_IN = 127,
-	SEES_CASES = ROLE_CONTRACTOR | ROLE_ASSESSOR | ROLE_COUNTY | ROLE_MANAGER | ROLE_AUDITOR,
-	SEES_FIGURES = ROLE_COUNTY | ROLE_MANAGER | ROLE_AUDITOR,
-	MOVES_CASES = ROLE_CONTRACTOR | ROLE_ASSESSOR | ROLE_COUNTY | ROLE_MANAGER,
-	RUNS_CASES = ROLE_COUNTY | ROLE_MANAGER,
-	RUNS_PLANS = ROLE_MANAGER | ROLE_ADMIN
-};
-/* The bit of a role's name, 0 when there is no such role; and the names, NULL at the end. */
-unsigned role_bit(struct slice name);
-extern const char *const role_names[];
 
 enum field_kind {
 	F_TEXT,   /* min..max code points */

@@ -2,22 +2,12 @@
  * A request walks a table of named steps: each does its part at once (NEXT), waits (PARKED: the engine goes
  * on with the next step when what it waits for has come), or has answered (DONE). */
 #include "api/engine.h"
+#include "api/header.h"
 #include "api/text.h"
 #include "service/password.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-const char *const role_names[] = { "contractor", "assessor", "centre", "county",
-				   "manager",    "auditor",  "admin",  NULL };
-
-unsigned role_bit(struct slice name)
-{
-	for (int i = 0; role_names[i]; i++)
-		if (slice_is(name, role_names[i]))
-			return 1u << i;
-	return 0;
-}
 
 /* --- waiting --- */
 
@@ -122,38 +112,14 @@ static int64_t micros_now(void)
 	return (now.tv_sec - 946684800) * 1000000 + now.tv_nsec / 1000;
 }
 
-static struct slice cookie_token(struct slice cookies)
-{
-	static const char name[] = "tantu_session=";
-	const size_t len = sizeof name - 1;
-	while (cookies.len) {
-		const char *end = memchr(cookies.at, ';', cookies.len);
-		struct slice one = slice_trim(
-			(struct slice){ cookies.at, end ? (size_t)(end - cookies.at) : cookies.len });
-		if (one.len > len && memcmp(one.at, name, len) == 0)
-			return (struct slice){ one.at + len, one.len - len };
-		cookies = end ? (struct slice){ end + 1, cookies.len - (size_t)(end + 1 - cookies.at) }
-			      : (struct slice){ 0 };
-	}
-	return (struct slice){ 0 };
-}
-
-static struct slice request_token(struct request *r)
-{
-	struct slice bearer = http_header(r->x, "authorization");
-	if (bearer.len > 7 && slice_equal_nocase((struct slice){ bearer.at, 7 }, SLICE("Bearer ")))
-		return slice_trim((struct slice){ bearer.at + 7, bearer.len - 7 });
-	return cookie_token(http_header(r->x, "cookie"));
-}
-
 static enum step step_identify(struct request *r)
 {
 	struct db_scope system = db_scope_system();
-	if (r->route->endpoint->roles == ANYBODY) {
+	if (!permission_asks(r->route->endpoint->roles)) {
 		r->step++; /* nothing to learn */
 		return STEP_NEXT;
 	}
-	struct slice token = request_token(r);
+	struct slice token = header_token(http_header(r->x, "authorization"), http_header(r->x, "cookie"));
 	if (token.len == 0 || token.len > 100)
 		return problem(r, 401, "sign_in_required", NULL, NULL);
 	token_hash(token, r->token_hash);
@@ -205,8 +171,7 @@ static enum step step_identified(struct request *r)
 
 static enum step step_permit(struct request *r)
 {
-	unsigned roles = r->route->endpoint->roles;
-	if (roles != ANYBODY && !(roles & r->who.role))
+	if (!permission_admits(r->route->endpoint->roles, r->who.role))
 		return problem(r, 403, "role_not_allowed", NULL, NULL);
 	return STEP_NEXT;
 }
@@ -215,14 +180,12 @@ static enum step step_permit(struct request *r)
 
 static enum step step_if_match(struct request *r)
 {
-	struct slice tag = http_header(r->x, "if-match");
-	uint64_t version;
-	if (!tag.at || slice_is(tag, "*"))
-		return STEP_NEXT;
-	if (tag.len < 3 || tag.at[0] != '"' || tag.at[tag.len - 1] != '"' ||
-	    !slice_to_u64((struct slice){ tag.at + 1, tag.len - 2 }, &version) || version > INT32_MAX)
+	struct slice version;
+	if (!header_version(http_header(r->x, "if-match"), &version))
 		return problem(r, 400, "if_match_invalid", NULL, "If-Match takes one ETag as it was given.");
-	r->if_match = arena_text(http_arena(r->x), (struct slice){ tag.at + 1, tag.len - 2 });
+	r->if_match = version.at ? arena_text(http_arena(r->x), version) : NULL;
+	if (version.at && !r->if_match) /* never to be taken for "any version" */
+		return problem(r, 413, "too_long", NULL, NULL);
 	return STEP_NEXT;
 }
 
@@ -232,14 +195,6 @@ static bool key_is_running(struct request *r)
 		if (other->who.account == r->who.account && strcmp(other->key, r->key) == 0)
 			return true;
 	return false;
-}
-
-static bool key_is_sound(struct slice key)
-{
-	for (size_t i = 0; i < key.len; i++)
-		if (key.at[i] < 0x21 || key.at[i] > 0x7e)
-			return false;
-	return key.len >= 1 && key.len <= 200;
 }
 
 static bool make_print(struct request *r, struct slice body)
@@ -262,7 +217,7 @@ enum step engine_take_key(struct request *r, struct slice body)
 	struct slice key = http_header(r->x, "idempotency-key");
 	if (!key.at || http_method(r->x) <= HTTP_METHOD_HEAD || r->who.account == 0)
 		return STEP_NEXT;
-	if (!key_is_sound(key))
+	if (!header_key_is_sound(key))
 		return problem(r, 400, "idempotency_key_invalid", NULL, "1 to 200 visible ASCII characters.");
 	r->key = arena_text(http_arena(r->x), key);
 	if (!r->key || !make_print(r, body))
