@@ -97,13 +97,14 @@ WITH overdue AS (
 SELECT count(*) AS queued FROM queued;
 
 -- name: stage_overdue :one work
--- Says it, unless the case has moved on meanwhile. $1 case, $2 version
+-- Says it, unless the case has moved on meanwhile or it was said. $1 case, $2 version
 WITH said AS (
     INSERT INTO outbox (kind, region, case_id, case_version, content)
     SELECT 'stage_overdue', c.region, c.id, c.version,
         json_build_object('case', c.id, 'plan', (SELECT p.code FROM plan p WHERE p.id = c.plan_id), 'stage', c.stage, 'since', c.stage_at)
     FROM retrofit_case c
     WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint AND c.version = $2::int
+    ON CONFLICT (case_id, case_version) WHERE kind = 'stage_overdue' DO NOTHING
     RETURNING 1
 )
 SELECT count(*) AS said FROM said;

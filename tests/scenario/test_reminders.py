@@ -34,6 +34,18 @@ def test_an_overdue_case_is_told_once(office):
         assert messages[0]["content"]["stage"] == "registered"
 
 
+def test_a_reminder_queued_twice_is_told_once(office):
+    """The scan may see the outbox as it was before the reminder it had queued was told."""
+    database, _, chief = office
+    chief.import_file("tongxin", needs.to_csv(needs.household("tongxin", 登记日期="2023-03-01", 经济状况="低保")))
+    case = chief.get("/cases", query={"plan": "tongxin"}).items[0]["id"]
+    for _ in range(2):
+        number = database.sql("INSERT INTO job (queue, kind, payload, region) VALUES ('reminders', 'stage_overdue', "
+                              "json_build_object('case', %s::bigint, 'version', 1), 640324101) RETURNING id", case)[0][0]
+        wait_until(lambda number=number: database.sql("SELECT state FROM job WHERE id = %s", number) == [("done",)], 20)
+    assert [message["case"] for message in told(chief)] == [case]
+
+
 def test_nothing_happened_before_the_plan_began(office):
     _, _, chief = office
     chief.import_file("tongxin", needs.to_csv(needs.household("tongxin", 登记日期="2019-03-01")))
