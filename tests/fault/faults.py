@@ -96,6 +96,7 @@ class Proxy:
         self.rule = rule or (lambda side, data, link: data)
         self.links = 0
         self.cut = 0
+        self.open = {}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{folder}/.s.PGSQL.5432")
         self.listener.listen(64)
@@ -106,6 +107,13 @@ class Proxy:
 
     def close(self):
         self.listener.close()
+
+    def cut_all(self):
+        for link in list(self.open.values()):
+            try:
+                link["cut"]()
+            except OSError:  # it ended by itself
+                pass
 
     def _accept(self):
         while True:
@@ -119,6 +127,7 @@ class Proxy:
     def _carry(self, client, link):
         server = socket.socket(socket.AF_UNIX)
         link["cut"] = lambda: server.shutdown(socket.SHUT_RDWR)
+        self.open[link["number"]] = link
         try:
             server.connect(self.server)
             while True:
@@ -134,5 +143,6 @@ class Proxy:
         except OSError:
             pass
         finally:
+            del self.open[link["number"]]
             client.close()
             server.close()

@@ -1,120 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Server, worker and PostgreSQL are killed with -9 again and again under load: what was acknowledged is there, once.
-TANTU_KILL_CYCLES: how many times each of them (2)."""
+"""Server, worker and PostgreSQL are killed, frozen, stopped and cut off under load: what was acknowledged is there, once.
+What the start of a program bears. The long run is tests/fault/soak."""
 import os
 import random
 import threading
 import time
-from collections import defaultdict
 
 import pytest
 from faults import READY
-from load import Book, Mover, finish, households, tally
+from load import households
 from processes import ADMIN_PASSWORD, wait_until
+from soak import Soak
 
-CYCLES = int(os.environ.get("TANTU_KILL_CYCLES", "2"))
-MOVERS, CASES = 16, 300
-RETURN_SECONDS = 5
 PLAN = "tongxin"
+CYCLES, WRITES = 16, 200
 
 
-def test_no_acknowledged_write_is_lost_or_doubled(mortal, place, make_server, manager_at, contract):
-    place.sql("UPDATE job SET schedule = 'every 0.3 seconds', run_at = now() WHERE unique_key = 'totals_fold'")
-    servers = [make_server("serve", database=place) for _ in range(2)]
-    worker = make_server("work", database=place)
-    managers = [manager_at(servers[n % 2]) for n in range(3)]
-    managers[0].import_file(PLAN, households(["640324101", "640324102"], CASES, PLAN))
-    stop = threading.Event()
-    book = Book(managers[0], PLAN, townships=["640324101", "640324102", "640324103"])
-    movers = [Mover(book, [server.address for server in servers], managers[n % 3].token, n, stop, patient=True, repeats=0.1)
-              for n in range(MOVERS)]
-    for mover in movers:
-        mover.start()
-    dice = random.Random(CYCLES)
-    returns = []
-
-    def restart_server():
-        victim = dice.choice(servers)
-        victim.kill()
-        time.sleep(dice.random() * 0.3)
-        victim.start()
-
-    def restart_worker():
-        worker.kill()
-        time.sleep(dice.random() * 0.3)
-        worker.start()
-
-    def after_return():
-        """PostgreSQL is there again: how long until writes are?"""
-        begun = time.monotonic()
-        wait_until(lambda: stop.is_set() or max(mover.last_good for mover in movers) > begun, 30, "a 2xx after PostgreSQL's return")
-        returns.append(time.monotonic() - begun)
-
-    def kill_postgres():
-        mortal.kill()
-        time.sleep(dice.random() * 0.5)
-        mortal.start()
-        after_return()
-
-    def kill_backend():
-        mortal.kill_backend(dice)
-        mortal.wait_for_return()
-        after_return()
-
-    def restart_postgres():
-        mortal.stop("fast")
-        mortal.start()
-        after_return()
-
-    for _ in range(CYCLES):
-        deeds = [restart_server, restart_worker, kill_postgres, kill_backend, kill_backend, restart_postgres]
-        for deed in dice.sample(deeds, len(deeds)):
-            if stop.wait(0.3 + dice.random() * 0.5):
-                break
-            deed()
-    stop.wait(0.5)
-    stop.set()
-    finish(movers)
-
-    done = tally(movers)
-    print(f"\n{sum(len(mover.deeds) for mover in movers)} answered, sent again {sum(mover.retried for mover in movers)} times; "
-          f"back after {[round(seconds, 2) for seconds in returns]}\n{done.most_common(30)}")
-    assert sum(mover.retried for mover in movers) >= CYCLES
-    assert max(returns) <= RETURN_SECONDS
-    compare_with_ledger(place, [deed for mover in movers for deed in mover.deeds])
-    said = place.run("verify", "totals").stdout
-    assert said.startswith(f"totals agree: {CASES} cases"), said
-    assert place.sql("SELECT id, kind, last_error FROM job WHERE state = 'dead'") == []
-    wait_until(lambda: place.sql("SELECT count(*) FROM total_delta") == [(0,)], 45, "the last fold")
-    assert managers[0].progress(PLAN)["accepted"] == place.sql("SELECT count(*) FROM retrofit_case WHERE accepted_on IS NOT NULL")[0][0]
-
-
-def compare_with_ledger(database, deeds):
-    """Every acknowledged request has exactly one event, no other request has any; each case's events are a chain."""
-    events = defaultdict(list)
-    for row in database.sql("SELECT case_id, version, kind, from_stage, to_stage, note, region, region_from FROM case_event "
-                            "WHERE kind <> 'open' ORDER BY case_id, version"):
-        events[row[0]].append(row[1:])
-    labels = dict(database.sql("SELECT place, code FROM region"))
-    wanted = defaultdict(list)
-    for deed in deeds:
-        if deed.status != 200:
-            continue
-        answer = deed.answer
-        assert answer["version"] == deed.match + 1, f"{deed.path} {deed.body}: {answer}"
-        if deed.kind != "relocate":
-            wanted[deed.case].append((answer["version"], deed.from_stage, answer["stage"], deed.key))
-        elif answer["region"] != deed.from_region:
-            wanted[deed.case].append((answer["version"], deed.from_region, answer["region"], ""))
-    for case in events.keys() | wanted.keys():
-        found = [(version, labels[place_from], labels[place], "") if kind == "relocate" else (version, before, after, note)
-                 for version, kind, before, after, note, place, place_from in events[case]]
-        assert found == sorted(wanted[case]), f"case {case}"
-    moves = database.sql("SELECT case_id, from_stage, to_stage, lag(to_stage) OVER (PARTITION BY case_id ORDER BY version) FROM case_event")
-    assert not [move for move in moves if move[3] is not None and move[1] != move[3]]
-    last = database.sql("SELECT c.id FROM retrofit_case c WHERE c.stage <> (SELECT e.to_stage FROM case_event e "
-                        "WHERE e.case_id = c.id ORDER BY e.version DESC LIMIT 1)")
-    assert last == []
+def test_no_acknowledged_write_is_lost_or_doubled(workspace):
+    """The short form of tests/fault/soak: every kind at least once."""
+    soak = Soak(workspace, movers=8, cases=200, seed=os.environ.get("TANTU_SOAK_SEED", "short"))
+    try:
+        assert soak.run(CYCLES, WRITES, minutes=5, at_once=CYCLES)
+    finally:
+        soak.close()
+    assert len(soak.kinds) == len(Soak.DEEDS)
 
 
 # --- answers lost on the way ---

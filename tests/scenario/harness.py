@@ -143,11 +143,11 @@ def make_database(cluster, database):
 
 @pytest.fixture
 def make_server(database):
-    """make_server("serve", "--no-work", database=…, TANTU_X="…") starts one; all end with the test."""
+    """make_server("serve", "--no-work", database=…, binary=…, TANTU_X="…") starts one; all end with the test."""
     started = []
 
-    def make(*arguments, database=database, wait=True, **environment):
-        program = Program(database, *arguments, **environment)
+    def make(*arguments, database=database, wait=True, **options):
+        program = Program(database, *arguments, **options)
         started.append(program)
         return program.start(wait)
 

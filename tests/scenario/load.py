@@ -64,6 +64,13 @@ class Wire:
 
     def request(self, method, path, body=None, key=None, match=None):
         """The answer, or one of NO_ANSWER is raised: then nobody knows."""
+        data = b"" if body is None else json.dumps(body).encode()
+        return self.send(method, path, data, "application/json", key, match)
+
+    def upload(self, path, data, key=None):
+        return self.send("POST", path, data, "text/csv", key)
+
+    def send(self, method, path, data=b"", kind=None, key=None, match=None):
         lines = [f"{method} /api/v1{path} HTTP/1.1", f"Host: {self.address}"]
         if self.token:
             lines.append(f"Authorization: Bearer {self.token}")
@@ -71,10 +78,8 @@ class Wire:
             lines.append(f"Idempotency-Key: {key}")
         if match is not None:
             lines.append(f'If-Match: "{match}"')
-        data = b""
-        if body is not None:
-            data = json.dumps(body).encode()
-            lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
+        if data:
+            lines += [f"Content-Type: {kind}", f"Content-Length: {len(data)}"]
         try:
             if not self.socket:
                 host, port = self.address.rsplit(":", 1)

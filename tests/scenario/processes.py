@@ -165,8 +165,9 @@ class Database:
 class Program:
     """A long-lived `tantu serve` or `tantu work`."""
 
-    def __init__(self, database, *arguments, **environment):
+    def __init__(self, database, *arguments, binary=PROGRAM, **environment):
         self.database = database
+        self.binary = binary
         self.arguments = [str(argument) for argument in arguments or ("serve",)]
         self.environment = environment
         self.process = None
@@ -177,7 +178,7 @@ class Program:
         assert self.process is None, "it runs already"
         self.log = self.database.cluster.workspace.new_log(self.arguments[0])
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen([PROGRAM, *self.arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.process = subprocess.Popen([self.binary, *self.arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                             env=self.database.environment(**self.environment), start_new_session=True)
         if wait and self.arguments[0] == "serve":
             wait_until(self._is_ready, START_SECONDS, f"readiness; {self.log.name}: {self.text()[-2000:]}")
