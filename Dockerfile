@@ -11,6 +11,7 @@ COPY service service
 COPY db db
 COPY api api
 COPY workers workers
+COPY commands commands
 RUN bash -c 'source scripts/lib.sh && build release tantu'
 
 FROM debian:bookworm-slim

@@ -1,123 +1,344 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See config.h. */
+ * See config.h. Invariant: a secret's value is in no message, and its memory is wiped by config_free. */
 #include "service/config.h"
+#include "service/config_file.h"
+#include "service/setting.h"
+#include "service/slice.h"
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static bool say(char *why, size_t why_size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static bool say(char *why, size_t why_size, const char *format, ...)
+enum { LINE = 512, SECRET_FILE_BYTES = 4096 };
+
+/* A line of the configuration file that names a setting, or the file of a secret one. */
+struct pair {
+	const char *value;
+	int line;
+};
+
+struct config_store {
+	struct config_value value[SETTINGS_MOST];
+	struct pair pair[SETTINGS_MOST], file_of[SETTINGS_MOST];
+	char *path, *text;
+	size_t text_len;
+};
+
+struct reading {
+	struct config *config;
+	struct config_store *store;
+	const struct arguments *arguments;
+	config_tell *tell;
+	void *context;
+	bool failed;
+};
+
+static char *copy(const char *text)
 {
+	char *made = strdup(text);
+	INVARIANT(made);
+	return made;
+}
+
+static void tell(struct reading *r, enum config_word word, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void tell(struct reading *r, enum config_word word, const char *format, ...)
+{
+	char line[LINE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(why, why_size, format, args);
+	vsnprintf(line, sizeof line, format, args);
 	va_end(args);
+	for (char *at = line; *at; at++) /* one line, whatever was in a value */
+		*at = (unsigned char)*at < ' ' || *at == 127 ? '?' : *at;
+	r->failed = r->failed || word == CONFIG_FAULT;
+	r->tell(r->context, word, line);
+}
+
+/* --- the configuration file --- */
+
+static void tell_unknown(struct reading *r, enum config_word word, const char *where, const char *key)
+{
+	const char *name = strncmp(key, "TANTU_", 6) == 0 ? key + 6 : key;
+	char lower[SETTING_NAME_BYTES];
+	size_t i;
+	for (i = 0; name[i] && i < sizeof lower - 1; i++)
+		lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+	lower[i] = '\0';
+	const struct setting *like = setting_like(lower);
+	tell(r, word, "%s%.60s: no such setting%s%s%s", where, key, like ? "; is " : "",
+	     like ? like->name : "", like ? " meant?" : "");
+}
+
+/* "database_file" is where the secret `database` can be read. */
+static const struct setting *setting_of_file_key(const char *key)
+{
+	char name[SETTING_NAME_BYTES];
+	size_t len = strlen(key);
+	if (len <= 5 || len >= sizeof name || strcmp(key + len - 5, "_file") != 0)
+		return NULL;
+	snprintf(name, sizeof name, "%.*s", (int)len - 5, key);
+	const struct setting *s = setting_named(name);
+	return s && s->type == SETTING_SECRET ? s : NULL;
+}
+
+static void on_pair(void *context, int line, const char *key, const char *value)
+{
+	struct reading *r = context;
+	const struct setting *plain = setting_named(key), *by_file = plain ? NULL : setting_of_file_key(key);
+	struct pair *pair = plain     ? &r->store->pair[plain - settings]
+			    : by_file ? &r->store->file_of[by_file - settings]
+				      : NULL;
+	char where[LINE];
+	snprintf(where, sizeof where, "%s:%d: ", r->store->path, line);
+	if (!pair)
+		tell_unknown(r, CONFIG_FAULT, where, key);
+	else if (pair->value)
+		tell(r, CONFIG_FAULT, "%s%s: given twice, first in line %d", where, key, pair->line);
+	else
+		*pair = (struct pair){ value, line };
+}
+
+static void on_bad_line(void *context, int line, const char *why)
+{
+	struct reading *r = context;
+	tell(r, CONFIG_FAULT, "%s:%d: %s", r->store->path, line, why);
+}
+
+static void read_file(struct reading *r)
+{
+	struct config_store *store = r->store;
+	const char *option = argument(r->arguments, "--config"), *variable = getenv("TANTU_CONFIG");
+	const char *path = option ? option : variable ? variable : CONFIG_FILE;
+	const char *named = option ? "--config: " : variable ? "TANTU_CONFIG: " : "";
+	struct config_file_events events = { on_pair, on_bad_line, r };
+	char why[200];
+	if (option && !*option) {
+		tell(r, CONFIG_FAULT, "--config: needs a value: FILE");
+		return;
+	}
+	if (!*path || (!option && !variable && access(path, F_OK) != 0))
+		return;
+	store->path = copy(path);
+	store->text = config_file_load(path, CONFIG_FILE_BYTES, &store->text_len, why, sizeof why);
+	if (!store->text)
+		tell(r, CONFIG_FAULT, "%s%s: %s", named, path, why);
+	else
+		config_file_parse(store->text, store->text_len, &events);
+}
+
+/* --- one setting --- */
+
+static void keep(struct reading *r, const struct setting *s, char *text, const char *where)
+{
+	struct config_value *value = &r->store->value[s - settings];
+	char why[LINE];
+	value->text = text;
+	value->where = copy(where);
+	if (strlen(text) > SETTING_TEXT_MOST && strcmp(where, "default") != 0)
+		tell(r, CONFIG_FAULT, "%s: longer than %d bytes", where, SETTING_TEXT_MOST);
+	else if (!setting_take(s, text, r->config, why, sizeof why))
+		tell(r, CONFIG_FAULT, "%s: %s", where, why);
+}
+
+/* One line, its end cut off. */
+static void keep_from_file(struct reading *r, const struct setting *s, const char *path, const char *where)
+{
+	char why[200];
+	size_t len;
+	char *text = config_file_load(path, SECRET_FILE_BYTES, &len, why, sizeof why);
+	if (text && len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	if (text && len > 0 && text[len - 1] == '\r')
+		text[--len] = '\0';
+	if (text && (len == 0 || strlen(text) != len)) {
+		snprintf(why, sizeof why, "%s", len == 0 ? "is empty" : "is not text");
+		sodium_memzero(text, len);
+		free(text);
+		text = NULL;
+	}
+	if (!text)
+		tell(r, CONFIG_FAULT, "%s: %s: %s", where, path, why);
+	else
+		keep(r, s, text, where);
+}
+
+/* NULL as well when it is empty: a compose file or a unit often passes on what nobody set. */
+static const char *variable_of(struct reading *r, const char *name)
+{
+	const char *text = getenv(name);
+	if (!text || *text)
+		return text;
+	tell(r, CONFIG_NOTE, "%s: empty, taken as not set", name);
+	return NULL;
+}
+
+static bool from_option(struct reading *r, const struct setting *s)
+{
+	char option[SETTING_NAME_BYTES];
+	setting_option(s, option);
+	const char *value = argument(r->arguments, option);
+	if (!value)
+		return false;
+	if (s->type == SETTING_BOOLEAN)
+		value = strncmp(option, "--no-", 5) == 0 ? "no" : "yes";
+	if (!*value)
+		tell(r, CONFIG_FAULT, "%s: needs a value", option);
+	else
+		keep(r, s, copy(value), option);
+	return true;
+}
+
+static bool from_environment(struct reading *r, const struct setting *s)
+{
+	char name[SETTING_NAME_BYTES], file_name[SETTING_NAME_BYTES + 5];
+	setting_variable(s, name);
+	snprintf(file_name, sizeof file_name, "%s_FILE", name);
+	const char *value = variable_of(r, name);
+	const char *file = s->type == SETTING_SECRET ? variable_of(r, file_name) : NULL;
+	if (value && file)
+		tell(r, CONFIG_FAULT, "%s and %s are both set: keep one", name, file_name);
+	else if (value)
+		keep(r, s, copy(value), name);
+	else if (file)
+		keep_from_file(r, s, file, file_name);
+	return value || file;
+}
+
+static bool from_credential(struct reading *r, const struct setting *s)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	const char *name = s->credential ? s->credential : s->type == SETTING_SECRET ? s->name : NULL;
+	char path[LINE], where[LINE];
+	if (!folder || !*folder || !name)
+		return false;
+	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path || access(path, F_OK) != 0)
+		return false;
+	snprintf(where, sizeof where, "credential %s", name);
+	if (s->type == SETTING_SECRET)
+		keep_from_file(r, s, path, where);
+	else
+		keep(r, s, copy(path), where);
+	return true;
+}
+
+/* NULL when it is empty. */
+static const char *line_of(struct reading *r, const struct pair *pair, const char *key)
+{
+	if (!pair->value || *pair->value)
+		return pair->value;
+	tell(r, CONFIG_NOTE, "%s:%d: %s: empty, taken as not set", r->store->path, pair->line, key);
+	return NULL;
+}
+
+static bool from_file(struct reading *r, const struct setting *s)
+{
+	const struct pair *pair = &r->store->pair[s - settings], *file = &r->store->file_of[s - settings];
+	char key[SETTING_NAME_BYTES + 5], where[LINE];
+	snprintf(key, sizeof key, "%s_file", s->name);
+	const char *value = line_of(r, pair, s->name), *path = line_of(r, file, key);
+	snprintf(where, sizeof where, "%s:%d: %s", r->store->path, value ? pair->line : file->line,
+		 value ? s->name : key);
+	if (value && path)
+		tell(r, CONFIG_FAULT, "%s:%d: %s: line %d gives %s as well: keep one", r->store->path,
+		     file->line, key, pair->line, s->name);
+	else if (value)
+		keep(r, s, copy(value), where);
+	else if (path)
+		keep_from_file(r, s, path, where);
+	return value || path;
+}
+
+static void from_default(struct reading *r, const struct setting *s)
+{
+	char text[SETTING_TEXT_MOST + 200];
+	if (!s->otherwise)
+		return;
+	bool in_var = strncmp(s->otherwise, "$var/", 5) == 0;
+	const char *var = r->config->var ? r->config->var : ""; /* NULL: it was refused */
+	snprintf(text, sizeof text, "%s%s", in_var ? var : "", in_var ? s->otherwise + 4 : s->otherwise);
+	keep(r, s, copy(text), "default");
+}
+
+static void read_setting(struct reading *r, const struct setting *s)
+{
+	if (!from_option(r, s) && !from_environment(r, s) && !from_credential(r, s) && !from_file(r, s))
+		from_default(r, s);
+}
+
+/* --- all of them --- */
+
+static bool is_known_variable(const char *name)
+{
+	char known[SETTING_NAME_BYTES];
+	size_t len;
+	if (strcmp(name, "TANTU_CONFIG") == 0)
+		return true;
+	for (const struct setting *s = settings; s->name; s++) {
+		setting_variable(s, known);
+		len = strlen(known);
+		if (strncmp(name, known, len) == 0 &&
+		    (!name[len] || (s->type == SETTING_SECRET && strcmp(name + len, "_FILE") == 0)))
+			return true;
+	}
 	return false;
 }
 
-static bool take_number(const char *name, const char *text, int low, int high, int *out, char *why,
-			size_t why_size)
+/* Not a fault: scripts have variables of their own. */
+static void note_unknown_variables(struct reading *r)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
-	if (!*text || *end || n < low || n > high)
-		return say(why, why_size, "%s: '%s' is not a number from %d to %d", name, text, low, high);
-	*out = (int)n;
-	return true;
-}
-
-static bool env_number(const char *name, int low, int high, int *out, char *why, size_t why_size)
-{
-	const char *text = getenv(name);
-	return !text || take_number(name, text, low, high, out, why, why_size);
-}
-
-static bool env_text(const char *name, char *out, size_t room, const char *otherwise, char *why,
-		     size_t why_size)
-{
-	const char *text = getenv(name);
-	if (!text || !*text)
-		text = otherwise;
-	if (strlen(text) >= room)
-		return say(why, why_size, "%s: longer than %zu bytes", name, room - 1);
-	snprintf(out, room, "%s", text);
-	return true;
-}
-
-static bool listen_is_sound(const char *listen)
-{
-	const char *colon = strrchr(listen, ':');
-	char *end;
-	if (!colon || colon == listen || !colon[1])
-		return false;
-	long port = strtol(colon + 1, &end, 10);
-	return !*end && port >= 0 && port <= 65535;
-}
-
-static bool read_environment(struct config *c, char *why, size_t why_size)
-{
-	char keys[3200], uploads[3200];
-	int hours = 12, grace = 20;
-	if (!env_text("TANTU_LISTEN", c->listen, sizeof c->listen, "127.0.0.1:8080", why, why_size) ||
-	    !env_text("TANTU_VAR", c->var, sizeof c->var, "var", why, why_size))
-		return false;
-	snprintf(keys, sizeof keys, "%s/keys/master.key", c->var);
-	snprintf(uploads, sizeof uploads, "%s/uploads", c->var);
-	if (!env_text("TANTU_KEY_FILE", c->key_file, sizeof c->key_file, keys, why, why_size) ||
-	    !env_text("TANTU_UPLOADS", c->uploads, sizeof c->uploads, uploads, why, why_size) ||
-	    !env_number("TANTU_PROCESSES", 1, 64, &c->processes, why, why_size) ||
-	    !env_number("TANTU_SESSION_HOURS", 1, 720, &hours, why, why_size) ||
-	    !env_number("TANTU_GRACE_SECONDS", 1, 600, &grace, why, why_size))
-		return false;
-	c->session_seconds = hours * 3600;
-	c->grace_ms = grace * 1000;
-	c->database = getenv("TANTU_DATABASE");
-	c->owner_database = getenv("TANTU_OWNER_DATABASE");
-	c->admin_password = getenv("TANTU_ADMIN_PASSWORD");
-	return true;
-}
-
-static bool take_option(struct config *c, const char *name, const char *value, char *why, size_t why_size)
-{
-	if (strcmp(name, "--listen") == 0) {
-		if (strlen(value) >= sizeof c->listen)
-			return say(why, why_size, "--listen: too long");
-		snprintf(c->listen, sizeof c->listen, "%s", value);
-	} else if (strcmp(name, "--processes") == 0) {
-		return take_number(name, value, 1, 64, &c->processes, why, why_size);
-	} else if (strcmp(name, "--plan") == 0) {
-		c->plan = value;
-	} else if (strcmp(name, "--mode") == 0) {
-		c->mode = value;
-	} else {
-		return say(why, why_size, "%s: no such option", name);
+	for (char **entry = environ; *entry; entry++) {
+		char name[SETTING_NAME_BYTES];
+		if (strncmp(*entry, "TANTU_", 6) != 0)
+			continue;
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(*entry, "="), *entry);
+		if (!is_known_variable(name))
+			tell_unknown(r, CONFIG_NOTE, "", name);
 	}
-	return true;
 }
 
-bool config_read(struct config *c, int argc, char **argv, char *why, size_t why_size)
+bool config_read(struct config *config, const struct arguments *arguments, config_tell *told, void *context)
 {
-	*c = (struct config){ .processes = 1, .work = true, .mode = "good_rows" };
-	if (!read_environment(c, why, why_size))
-		return false;
-	for (int i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "--no-work") == 0)
-			c->work = false;
-		else if (strncmp(argv[i], "--", 2) != 0 && !c->file)
-			c->file = argv[i];
-		else if (strncmp(argv[i], "--", 2) != 0)
-			return say(why, why_size, "%s: what is this?", argv[i]);
-		else if (i + 1 == argc)
-			return say(why, why_size, "%s: needs a value", argv[i]);
-		else if (!take_option(c, argv[i], argv[i + 1], why, why_size))
-			return false;
-		else
-			i++;
+	struct reading r = {
+		config, calloc(1, sizeof(struct config_store)), arguments, told, context, false
+	};
+	INVARIANT(r.store);
+	*config = (struct config){ .store = r.store };
+	read_file(&r);
+	for (const struct setting *s = settings; s->name; s++)
+		read_setting(&r, s);
+	note_unknown_variables(&r);
+	return !r.failed;
+}
+
+void config_free(struct config *config)
+{
+	struct config_store *store = config->store;
+	if (!store)
+		return;
+	for (int i = 0; i < SETTINGS_MOST; i++) {
+		char *text = (char *)store->value[i].text;
+		if (text)
+			sodium_memzero(text, strlen(text));
+		free(text);
+		free(store->value[i].where);
 	}
-	if (!listen_is_sound(c->listen))
-		return say(why, why_size,
-			   "TANTU_LISTEN: '%s' is not an address with a port, such as 127.0.0.1:8080",
-			   c->listen);
-	return true;
+	if (store->text)
+		sodium_memzero(store->text, store->text_len);
+	free(store->text);
+	free(store->path);
+	free(store);
+	*config = (struct config){ 0 };
+}
+
+const struct config_value *config_value_of(const struct config *config, const struct setting *setting)
+{
+	return &config->store->value[setting - settings];
+}
+
+const char *config_path(const struct config *config)
+{
+	return config->store->path;
 }

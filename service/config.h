@@ -1,30 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Settings: command-line options over TANTU_* variables over defaults. A wrong one stops the start with one
- * line. */
+ * What the program is set to, and where each setting came from: a command's option, else a TANTU_* variable,
+ * else a file of systemd's credentials, else the configuration file, else the default (setting.h has the
+ * table).
+ * The configuration file: --config, else TANTU_CONFIG (empty: none), else /etc/tantu/tantu.conf if there. */
 #ifndef SERVICE_CONFIG_H
 #define SERVICE_CONFIG_H
 
+#include "service/arguments.h"
 #include "service/invariant.h"
 #include <stdbool.h>
 #include <stddef.h>
 
-struct config {
-	char listen[128];           /* TANTU_LISTEN, --listen: 127.0.0.1:8080 */
-	char var[3072];             /* TANTU_VAR: ./var */
-	char key_file[3200];        /* TANTU_KEY_FILE: $TANTU_VAR/keys/master.key */
-	char uploads[3200];         /* TANTU_UPLOADS: $TANTU_VAR/uploads */
-	const char *database;       /* TANTU_DATABASE: as tantu_app */
-	const char *owner_database; /* TANTU_OWNER_DATABASE: as tantu_owner; for migrate only */
-	const char *admin_password; /* TANTU_ADMIN_PASSWORD */
-	int processes;              /* --processes, TANTU_PROCESSES: 1 */
-	bool work;                  /* --no-work clears it */
-	int session_seconds;        /* TANTU_SESSION_HOURS: 12 */
-	int grace_ms;               /* TANTU_GRACE_SECONDS: 20 */
-	/* import */
-	const char *plan, *mode, *file;
+#define CONFIG_FILE "/etc/tantu/tantu.conf"
+
+struct setting;
+
+struct config_value {
+	const char *text; /* as it was written; NULL: not set */
+	char *where;      /* "--listen", "TANTU_LISTEN", "/etc/tantu/tantu.conf:3", "default" */
 };
 
-/* argv after the command's name. False with one line in `why` that names the setting. */
-MUST_USE bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_size);
+/* Texts belong to the config, and those without a default are NULL when they are not set. */
+struct config {
+	const char *listen, *var, *key_file, *uploads;
+	const char *database, *owner_database, *admin_password;
+	int processes;
+	bool work;
+	int session_seconds, grace_ms;
+	int log, log_level;
+	struct config_store *store; /* private */
+};
+
+/* One line a note (an empty variable, a name that is no setting) or a fault; no newline, no secret. */
+enum config_word { CONFIG_NOTE, CONFIG_FAULT };
+typedef void config_tell(void *context, enum config_word word, const char *line);
+
+/* Reads everything and tells everything. False when there was a fault. config_free is due in any case.
+ * arguments: those of the command; its settings among them. */
+MUST_USE bool config_read(struct config *config, const struct arguments *arguments, config_tell *tell,
+			  void *context);
+void config_free(struct config *config);
+
+/* Where a setting's value came from. NULL path: no configuration file was read. */
+const struct config_value *config_value_of(const struct config *config, const struct setting *setting);
+const char *config_path(const struct config *config);
 
 #endif

@@ -17,6 +17,7 @@
 
 struct command {
 	const struct config *config;
+	const char *plan, *mode, *file;
 	uv_loop_t loop;
 	struct db *db;
 	struct metrics *metrics;
@@ -173,8 +174,9 @@ static void begin_verify(struct command *c)
 	submit(c, SQL_verify_totals, 0, on_differences);
 }
 
-int command_verify_totals(const struct config *config)
+int command_verify_totals(const struct config *config, const struct arguments *arguments)
 {
+	(void)arguments;
 	struct command c = { .config = config, .begin = begin_verify };
 	return run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
 }
@@ -207,9 +209,9 @@ static bool seal(struct command *c, char *why, size_t why_size)
 {
 	char token[TOKEN_TEXT_BYTES];
 	uint64_t bytes = 0;
-	int fd = open(c->config->file, O_RDONLY | O_CLOEXEC);
+	int fd = open(c->file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		snprintf(why, why_size, "%s: %s", c->config->file, strerror(errno));
+		snprintf(why, why_size, "%s: %s", c->file, strerror(errno));
 		return false;
 	}
 	token_new(token);
@@ -337,8 +339,8 @@ static void on_created(void *context, const struct db_reply *reply)
 static void begin_import(struct command *c)
 {
 	c->values[0] = c->values[1] = DB_NULL; /* no Idempotency-Key */
-	c->values[2] = db_text(c->config->plan);
-	c->values[3] = db_text(c->config->mode);
+	c->values[2] = db_text(c->plan);
+	c->values[3] = db_text(c->mode);
 	c->values[4] = db_text(c->name);
 	c->values[5] = db_text(needs_format_names[c->format]);
 	c->values[6] = db_bytes(c->print, sizeof c->print);
@@ -347,14 +349,17 @@ static void begin_import(struct command *c)
 	submit(c, SQL_import_create, 9, on_created);
 }
 
-int command_import(const struct config *config)
+int command_import(const struct config *config, const struct arguments *arguments)
 {
-	struct command c = { .config = config, .begin = begin_import };
+	const char *mode = argument(arguments, "--mode");
+	struct command c = { .config = config,
+			     .begin = begin_import,
+			     .plan = argument(arguments, "--plan"),
+			     .mode = mode ? mode : "good_rows",
+			     .file = argument(arguments, "FILE") };
 	char why[400] = "cannot be read";
-	if (!config->plan || !config->file)
-		return complain(&c, "import: which plan and file? `tantu import --plan tongxin FILE`");
-	if (strcmp(config->mode, "dry_run") != 0 && strcmp(config->mode, "good_rows") != 0 &&
-	    strcmp(config->mode, "all_or_nothing") != 0)
+	if (strcmp(c.mode, "dry_run") != 0 && strcmp(c.mode, "good_rows") != 0 &&
+	    strcmp(c.mode, "all_or_nothing") != 0)
 		return complain(&c, "--mode: dry_run, good_rows or all_or_nothing");
 	c.vault = vault_open(config->key_file, false, why, sizeof why);
 	if (!c.vault || !seal(&c, why, sizeof why))

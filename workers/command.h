@@ -7,8 +7,8 @@
 
 /* Exit statuses: 0 done, 1 cannot be done (one line on standard error), 3 a figure differs / rows were
  * refused. */
-int command_verify_totals(const struct config *config);
+int command_verify_totals(const struct config *config, const struct arguments *arguments);
 /* Prints the import's figures as JSON on standard output. */
-int command_import(const struct config *config);
+int command_import(const struct config *config, const struct arguments *arguments);
 
 #endif

@@ -145,7 +145,7 @@ class Database:
             **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "TANTU_"))},
             "TANTU_DATABASE": self.conninfo("app"), "TANTU_OWNER_DATABASE": self.conninfo("owner"),
             "TANTU_VAR": str(self.var), "TANTU_LISTEN": "127.0.0.1:0", "TANTU_ADMIN_PASSWORD": ADMIN_PASSWORD,
-            **more,
+            "TANTU_CONFIG": "", **more,
         }
 
     def run(self, *arguments, check=True, **environment):

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tantu: puts the layers together. The only file below api/ and workers/ that knows them.
+ * `tantu serve` and `tantu work`: puts the layers together.
  * Start: database ready → tables checked → worker → listening. Stop: no new requests, those begun are
  * answered, the worker drains, the database closes. */
+#include "commands/process.h"
 #include "api/api.h"
-#include "db/migrate.h"
-#include "service/config.h"
+#include "commands/command.h"
 #include "service/log.h"
-#include "service/password.h"
-#include "workers/command.h"
+#include "service/setting.h"
 #include "workers/worker.h"
 #include <errno.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct process {
@@ -34,12 +30,6 @@ struct process {
 	bool serves, stopping;
 	int status;
 };
-
-static int complain(const char *why)
-{
-	fprintf(stderr, "tantu: %s\n", why);
-	return 1;
-}
 
 /* --- stopping, back to front --- */
 
@@ -196,7 +186,7 @@ static bool make_folder(const char *path, char *why, size_t why_size)
 
 static bool open_storage(struct process *p, char *why, size_t why_size)
 {
-	char keys[3200];
+	char keys[SETTING_TEXT_MOST + 8];
 	snprintf(keys, sizeof keys, "%s/keys", p->config.var);
 	if (!make_folder(p->config.var, why, why_size) || !make_folder(keys, why, why_size) ||
 	    !make_folder(p->config.uploads, why, why_size))
@@ -241,7 +231,7 @@ static void open_database(struct process *p)
 	p->db = db_open(&p->loop, &options, p->metrics);
 }
 
-static int run_process(const struct config *config, bool serves)
+int process_run(const struct config *config, bool serves)
 {
 	struct process p = { .config = *config, .serves = serves };
 	char why[300];
@@ -263,140 +253,16 @@ static int run_process(const struct config *config, bool serves)
 	return p.status;
 }
 
-/* --- several processes on one port --- */
-
-static pid_t start_child(const struct config *config)
+int run_serve(const struct config *config, const struct arguments *arguments)
 {
-	pid_t parent = getpid(), pid = fork();
-	if (pid != 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody is left behind */
-	exit(getppid() == parent ? run_process(config, true) : 0);
+	(void)arguments;
+	return config->processes > 1 ? processes_run(config) : process_run(config, true);
 }
 
-static void wait_for_signal(sigset_t *set, siginfo_t *info)
+int run_work(const struct config *config, const struct arguments *arguments)
 {
-	while (sigwaitinfo(set, info) < 0 && errno == EINTR)
-		;
-}
-
-static int stop_children(const pid_t *children, int count)
-{
-	int status = 0, one;
-	for (int i = 0; i < count; i++)
-		if (children[i] > 0)
-			kill(children[i], SIGTERM);
-	while (wait(&one) > 0 || errno == EINTR)
-		status = status || !WIFEXITED(one) ? status : WEXITSTATUS(one);
-	return status;
-}
-
-/* The parent starts children, starts one again that died, and passes the end on. */
-static int run_several(const struct config *config)
-{
-	pid_t children[64];
-	sigset_t set, old;
-	siginfo_t info;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &old);
-	for (int i = 0; i < config->processes; i++) {
-		sigprocmask(SIG_SETMASK, &old, NULL);
-		children[i] = start_child(config);
-		sigprocmask(SIG_BLOCK, &set, NULL);
-	}
-	for (;;) {
-		int status;
-		pid_t dead;
-		wait_for_signal(&set, &info);
-		if (info.si_signo != SIGCHLD)
-			return stop_children(children, config->processes);
-		while ((dead = waitpid(-1, &status, WNOHANG)) > 0) {
-			if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-				return stop_children(children, config->processes), WEXITSTATUS(status);
-			log_line(LOG_ERROR, "process_died", LOG_NUMBER("pid", dead));
-			usleep(200000);
-			sigprocmask(SIG_SETMASK, &old, NULL);
-			for (int i = 0; i < config->processes; i++)
-				children[i] = children[i] == dead ? start_child(config) : children[i];
-			sigprocmask(SIG_BLOCK, &set, NULL);
-		}
-	}
-}
-
-/* --- the other commands --- */
-
-static int run_migrate(const struct config *config)
-{
-	char why[400], hash[PASSWORD_HASH_BYTES];
-	const char *owner = config->owner_database;
-	bool wanted = false;
-	if (!owner)
-		return complain(
-			"TANTU_OWNER_DATABASE: not set; it is the connection string of the role tantu_owner");
-	if (!db_migrate(owner, why, sizeof why) || !db_load(owner, why, sizeof why) ||
-	    !db_administrator_wanted(owner, &wanted, why, sizeof why))
-		return complain(why);
-	if (!wanted)
-		return 0;
-	if (!config->admin_password || strlen(config->admin_password) < 8)
-		return complain("TANTU_ADMIN_PASSWORD: the first administrator needs a password of at least "
-				"8 characters");
-	if (!password_hash(slice_of(config->admin_password), hash) ||
-	    !db_administrator_make(owner, "admin", hash, why, sizeof why))
-		return complain(why);
-	log_line(LOG_INFO, "administrator_made", LOG_TEXT("user", "admin"));
-	return 0;
-}
-
-static const char help[] =
-	"tantu " TANTU_VERSION " — keeps count of homes made accessible\n\n"
-	"  tantu migrate                     bring the database to this version, load plans and regions\n"
-	"  tantu serve [--listen ADDRESS:PORT] [--processes N] [--no-work]\n"
-	"  tantu work                        run jobs only\n"
-	"  tantu import --plan CODE [--mode dry_run|good_rows|all_or_nothing] FILE\n"
-	"  tantu verify totals               recount every figure from the events\n"
-	"  tantu --version | --help\n\n"
-	"Settings: TANTU_DATABASE TANTU_OWNER_DATABASE TANTU_LISTEN TANTU_VAR TANTU_ADMIN_PASSWORD "
-	"TANTU_KEY_FILE\n"
-	"TANTU_UPLOADS TANTU_PROCESSES TANTU_SESSION_HOURS TANTU_GRACE_SECONDS (see README.md)\n";
-
-static int run_command(const char *command, int argc, char **argv)
-{
-	struct config config;
-	char why[300];
-	bool verify = strcmp(command, "verify") == 0;
-	if (verify && (argc != 1 || strcmp(argv[0], "totals") != 0))
-		return complain("verify: what? `tantu verify totals`");
-	if (!config_read(&config, verify ? 0 : argc, argv, why, sizeof why))
-		return complain(why);
-	if (strcmp(command, "migrate") == 0)
-		return run_migrate(&config);
-	if (strcmp(command, "serve") == 0)
-		return config.processes > 1 ? run_several(&config) : run_process(&config, true);
-	if (strcmp(command, "work") == 0)
-		return run_process(&config, false);
-	if (verify)
-		return command_verify_totals(&config);
-	if (strcmp(command, "import") == 0)
-		return command_import(&config);
-	fprintf(stderr, "tantu: %s: no such command\n\n%s", command, help);
-	return 2;
-}
-
-int main(int argc, char **argv)
-{
-	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-		fputs(help, argc < 2 ? stderr : stdout);
-		return argc < 2 ? 2 : 0;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
-		puts("tantu " TANTU_VERSION);
-		return 0;
-	}
-	if (sodium_init() < 0)
-		return complain("libsodium cannot start");
-	return run_command(argv[1], argc - 2, argv + 2);
+	struct config working = *config;
+	(void)arguments;
+	working.work = true;
+	return process_run(&working, false);
 }

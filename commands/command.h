@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The commands as a table: what `tantu` dispatches on, its help, its manual and its completion. */
+#ifndef COMMANDS_COMMAND_H
+#define COMMANDS_COMMAND_H
+
+#include "service/arguments.h"
+#include "service/config.h"
+
+enum { COMMAND_ARGUMENTS_MOST = 12, COMMAND_EXAMPLES_MOST = 6 };
+
+/* A new command: a row in commands.c, its function in a file of its own. */
+struct command {
+	const char *name;     /* "serve", "verify totals" */
+	const char *summary;  /* one line, after "tantu NAME " */
+	const char *about;    /* more of it, for its help and the manual; NULL: nothing more to say */
+	const char *settings; /* those it takes as options: "listen processes work" */
+	struct argument_rule arguments[COMMAND_ARGUMENTS_MOST];
+	struct {
+		const char *line, *says;
+	} examples[COMMAND_EXAMPLES_MOST];
+	/* Exit status: EXIT_DONE … or its own, said in `about`. config NULL when `bare`. */
+	int (*run)(const struct config *config, const struct arguments *arguments);
+	bool bare; /* it reads the settings itself, or needs none */
+};
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_DIFFERS };
+
+extern const struct command commands[]; /* ends with a NULL name */
+
+/* Its own arguments, its settings as options, --config and --help. */
+enum { COMMAND_RULES_MOST = 32 };
+struct command_rules {
+	struct argument_rule rule[COMMAND_RULES_MOST];
+	char option[COMMAND_RULES_MOST][64], placeholder[COMMAND_RULES_MOST][64];
+};
+void command_rules(const struct command *command, struct command_rules *rules);
+
+/* One line on standard error; answers EXIT_FAILED. */
+int complain(const char *why);
+
+int run_serve(const struct config *config, const struct arguments *arguments);
+int run_work(const struct config *config, const struct arguments *arguments);
+int run_migrate(const struct config *config, const struct arguments *arguments);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of commands, in the order of the manual. */
+#include "commands/command.h"
+#include "commands/help.h"
+#include "service/setting.h"
+#include "workers/command.h"
+#include <stdio.h>
+#include <string.h>
+
+const struct command commands[] = {
+	{ "serve", "serve the API, and run jobs too", .run = run_serve, .settings = "listen processes work",
+	  .about = "Serves until it gets SIGTERM or SIGINT; then it takes no new request, answers those "
+		   "begun, "
+		   "lets its jobs come to a stop, and ends. Run `tantu migrate` first.",
+	  .examples = { { "tantu serve", "on 127.0.0.1:8080, or where the settings say" },
+			{ "tantu serve --listen 0.0.0.0:8080 --processes 4",
+			  "four processes share the port" },
+			{ "tantu serve --no-work", "jobs are run by `tantu work` elsewhere" } } },
+	{ "work", "run jobs only", .run = run_work,
+	  .about = "Any number of them may run, here and on other machines; each job is run by one of them.",
+	  .examples = { { "tantu work", "until SIGTERM or SIGINT" } } },
+	{ "migrate", "bring the database to this version, load plans and regions", .run = run_migrate,
+	  .about = "As the owner of the schema. Once a version, before `tantu serve`; running it again does "
+		   "no harm. "
+		   "While there is no account it makes `admin` with the setting admin_password.",
+	  .examples = { { "tantu migrate", "once, after installing or upgrading" } } },
+	{ "import", "import a needs file into a plan", .run = command_import,
+	  .arguments = { { "--plan", "CODE", "the plan the file is for", true },
+			 { "--mode", "MODE",
+			   "dry_run: commit nothing; good_rows (the default): leave out refused rows; "
+			   "all_or_nothing" },
+			 { "FILE", NULL, "the needs file: CSV (UTF-8, GB18030) or XLSX", true } },
+	  .about = "Prints the figures as JSON. Ends with 0 when all rows were taken, 3 when rows were "
+		   "refused.",
+	  .examples = { { "tantu import --plan tongxin --mode dry_run needs.csv", "what would happen" },
+			{ "tantu import --plan tongxin needs.csv", "take the good rows" } } },
+	{ "verify totals", "recount every figure from the events", .run = command_verify_totals,
+	  .about = "In one snapshot, with the server running or not. Names every difference and ends with 3 "
+		   "when there is one.",
+	  .examples = { { "tantu verify totals", "" } } },
+	{ "help", "show the commands, or one of them", .run = run_help, .bare = true,
+	  .arguments = { { "COMMAND", NULL, "the command" }, { "WORD", NULL, "its second word" } },
+	  .examples = { { "tantu help serve", "the same as tantu serve --help" } } },
+	{ 0 },
+};
+
+static void add(struct command_rules *rules, int *count, struct argument_rule rule)
+{
+	INVARIANT(*count < COMMAND_RULES_MOST - 1);
+	rules->rule[(*count)++] = rule;
+}
+
+static void add_setting(struct command_rules *rules, int *count, const struct setting *s)
+{
+	char *option = rules->option[*count], *placeholder = rules->placeholder[*count];
+	bool flag = s->type == SETTING_BOOLEAN;
+	setting_option(s, option);
+	setting_placeholder(s, placeholder, sizeof rules->placeholder[0]);
+	add(rules, count, (struct argument_rule){ option, flag ? NULL : placeholder, s->help });
+}
+
+void command_rules(const struct command *command, struct command_rules *rules)
+{
+	int count = 0;
+	const char *at = command->settings ? command->settings : "";
+	*rules = (struct command_rules){ 0 };
+	for (const struct argument_rule *rule = command->arguments; rule->name; rule++)
+		add(rules, &count, *rule);
+	while (*at) {
+		char name[SETTING_NAME_BYTES];
+		size_t len = strcspn(at, " ");
+		snprintf(name, sizeof name, "%.*s", (int)len, at);
+		const struct setting *s = setting_named(name);
+		INVARIANT(s);
+		add_setting(rules, &count, s);
+		at += len + strspn(at + len, " ");
+	}
+	if (!command->bare || command->settings)
+		add(rules, &count, (struct argument_rule){ "--config", "FILE", "the configuration file" });
+	add(rules, &count, (struct argument_rule){ "--help", NULL, "show this" });
+}
+
+int complain(const char *why)
+{
+	fprintf(stderr, "tantu: %s\n", why);
+	return EXIT_FAILED;
+}

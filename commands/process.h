@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A process that serves or works until it is told to stop, and several of them on one port. */
+#ifndef COMMANDS_PROCESS_H
+#define COMMANDS_PROCESS_H
+
+#include "service/config.h"
+
+/* Both answer the exit status. */
+int process_run(const struct config *config, bool serves);
+int processes_run(const struct config *config);
+
+#endif

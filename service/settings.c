@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of settings. A new one: a field in struct config, a row here. Nothing else. */
+#include "service/config.h"
+#include "service/log.h"
+#include "service/setting.h"
+#include "service/slice.h"
+#include <libpq-fe.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct config, field)
+
+static const char *const log_forms[] = { "auto", "text", "json", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+static bool is_connection_string(const char *value)
+{
+	char *said = NULL;
+	PQconninfoOption *parts = PQconninfoParse(value, &said);
+	bool sound = parts != NULL;
+	PQconninfoFree(parts);
+	PQfreemem(said); /* may hold the password */
+	return sound;
+}
+
+static bool is_password(const char *value)
+{
+	size_t length = slice_utf8_length(slice_of(value));
+	return length >= 8 && length <= 200;
+}
+
+const struct setting settings[] = {
+	{ "database", SETTING_SECRET, AT(database), .sound = is_connection_string,
+	  .wants = "a connection string of PostgreSQL", .needed = "serve, work and most commands",
+	  .help = "Connection string of the role tantu_app, which cannot change the schema nor touch an "
+		  "event" },
+	{ "owner_database", SETTING_SECRET, AT(owner_database), .sound = is_connection_string,
+	  .wants = "a connection string of PostgreSQL",
+	  .help = "Connection string of the role tantu_owner; only `tantu migrate` uses it" },
+	{ "listen", SETTING_ADDRESS, AT(listen), "127.0.0.1:8080",
+	  .help = "Address and port to serve on; port 0: any that is free" },
+	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads" },
+	{ "key_file", SETTING_PATH, AT(key_file), "$var/keys/master.key", .credential = "key",
+	  .help = "The master key that seals identity numbers; made at first start; keep a copy: "
+		  "without it they are lost" },
+	{ "uploads", SETTING_PATH, AT(uploads), "$var/uploads",
+	  .help = "Sealed uploads; another volume than PostgreSQL's, so that a full disk stops only one" },
+	{ "admin_password", SETTING_SECRET, AT(admin_password), .sound = is_password,
+	  .wants = "8 to 200 characters",
+	  .help = "Password of `admin`, whom `tantu migrate` makes while there is no account" },
+	{ "processes", SETTING_NUMBER, AT(processes), "1", 1, 64, 1,
+	  .help = "Processes of `tantu serve`; they share one port" },
+	{ "work", SETTING_BOOLEAN, AT(work), "yes", .help = "Whether `tantu serve` runs jobs too" },
+	{ "session_hours", SETTING_NUMBER, AT(session_seconds), "12", 1, 720, 3600, "hours",
+	  .help = "How long a session lives" },
+	{ "grace_seconds", SETTING_NUMBER, AT(grace_ms), "20", 1, 600, 1000, "seconds",
+	  .help = "How long a graceful stop may take" },
+	{ "log", SETTING_CHOICE, AT(log), "auto", .choices = log_forms,
+	  .help = "Form of the log on standard error; auto: text on a terminal, else JSON" },
+	{ "log_level", SETTING_CHOICE, AT(log_level), "info", .choices = log_levels,
+	  .help = "The least of what is logged" },
+	{ 0 },
+};
