@@ -11,7 +11,7 @@ struct principal {
 	unsigned role; /* one bit, see api/endpoint.h; 0: nobody */
 	struct db_scope scope;
 	char name[200];
-	int64_t expires_at; /* microseconds since 2000 */
+	int64_t expires_at; /* microseconds of uv_hrtime's clock */
 };
 
 struct session_cache;

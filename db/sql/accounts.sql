@@ -16,7 +16,7 @@ FROM opened o JOIN account a ON a.id = o.account_id;
 
 -- name: session_find :one
 SELECT a.id, a.name, a.role, coalesce(r.place, 0) AS low, coalesce(r.high, 999999999) AS high,
-       a.contractor_id, a.centre_id, s.expires_at
+       a.contractor_id, a.centre_id, (extract(epoch FROM s.expires_at - now()) * 1000000)::bigint AS lives
 FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN region r ON r.place = a.region
 WHERE s.token_hash = $1::bytea AND s.expires_at > now() AND a.disabled_at IS NULL;
 

@@ -18,7 +18,7 @@ from faults import MortalCluster, Proxy, send
 from harness import People
 from ledger import expire_leases, invariants
 from load import NO_ANSWER, Book, Mover, Wire, finish, free_port, households, tally
-from processes import ADMIN_PASSWORD, PROGRAM, Program, fatal_lines, wait_until
+from processes import ADMIN_PASSWORD, Program, fatal_lines, wait_until
 
 PLAN, IMPORT_PLAN = "qinghai", "tongxin"
 PLACES = ["630106101", "630106102", "630121100"]
@@ -75,8 +75,8 @@ class Importer(threading.Thread):
 
 
 class Soak:
-    def __init__(self, workspace, binary=PROGRAM, seed=1, movers=12, cases=400, say=print):
-        self.workspace, self.binary, self.say = workspace, binary, say
+    def __init__(self, workspace, seed=1, movers=12, cases=400, say=print):
+        self.workspace, self.say = workspace, say
         self.dice = random.Random(seed)
         self.seed = seed
         self.cluster = MortalCluster(workspace, "soak").start()
@@ -94,7 +94,7 @@ class Soak:
     # --- the ground ---
 
     def _program(self, *arguments, **environment):
-        program = Program(self.database, *arguments, binary=self.binary, **environment).start()
+        program = Program(self.database, *arguments, **environment).start()
         self.programs.append(program)
         return program
 
