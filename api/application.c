@@ -118,6 +118,8 @@ static void on_finished(struct http_exchange *x, void *context)
 	if (r->route && class >= 1 && class <= 5) {
 		metric_observe(r->route->seconds, seconds);
 		metric_add(r->route->answers[class], 1);
+	} else if (!r->route) {
+		metric_add(r->api->unrouted, 1);
 	}
 	log_request(x, r, seconds);
 }
@@ -139,6 +141,8 @@ struct api *api_new(const struct api_options *options, char *why, size_t why_siz
 					    "Requests whose input was refused", "");
 	api->sign_in_failures =
 		metric_counter(options->metrics, "tantu_sign_in_failures_total", "Sign-ins refused", "");
+	api->unrouted = metric_counter(options->metrics, "tantu_requests_unrouted_total",
+				       "Requests for a path or method that is not there", "");
 	if (!compile_routes(api, why, why_size) || !openapi_write(api)) {
 		api_free(&api);
 		return NULL;

@@ -63,7 +63,7 @@ struct api {
 	struct buffer openapi;
 	struct arena *arena; /* lives as long as the api */
 	bool stopping;
-	struct metric *sign_in_failures, *refused_input;
+	struct metric *sign_in_failures, *refused_input, *unrouted;
 };
 
 struct request {

@@ -2,6 +2,7 @@
  * For machines that watch: health, readiness, metrics, and the description of this interface. */
 #include "api/engine.h"
 #include "api/tables.h"
+#include "service/process_metrics.h"
 
 static enum step step_health(struct request *r)
 {
@@ -20,6 +21,9 @@ static enum step step_ready(struct request *r)
 static enum step step_metrics(struct request *r)
 {
 	struct buffer out;
+	process_metrics_refresh(r->api->options.metrics);
+	metric_set(metric_gauge(r->api->options.metrics, "tantu_database_up", "1: the database answers", ""),
+		   db_is_up(r->api->options.db));
 	buffer_init(&out, http_arena(r->x), 65536);
 	metrics_write(r->api->options.metrics, &out);
 	struct http_response response = { .status = 200,

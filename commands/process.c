@@ -7,6 +7,7 @@
 #include "commands/command.h"
 #include "service/log.h"
 #include "service/setting.h"
+#include "workers/figures.h"
 #include "workers/worker.h"
 #include <errno.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ struct process {
 	struct http_application application;
 	struct http_server *server;
 	struct worker *worker;
+	struct figures *figures;
 	uv_signal_t term, interrupt;
 	bool serves, stopping;
 	int status;
@@ -85,6 +87,7 @@ static void stop(struct process *p)
 	log_line(LOG_INFO, "stopping");
 	signal(SIGALRM, on_grace_over);
 	alarm((unsigned)p->config.grace_ms / 1000 + 2);
+	figures_stop(&p->figures);
 	if (p->api)
 		api_stopping(p->api);
 	if (p->server)
@@ -164,6 +167,7 @@ static void on_ready(void *context)
 		start_worker(p);
 	if (!p->serves)
 		return;
+	p->figures = figures_start(&p->loop, p->db, p->metrics);
 	struct api_options options = { &p->loop,          p->db,
 				       p->metrics,        p->vault,
 				       p->config.uploads, p->config.session_seconds };

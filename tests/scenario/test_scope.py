@@ -306,6 +306,7 @@ STATEMENTS = {
     "totals_by_month": (lambda w: ["tongxin", None], ABOUT_PLAN),
     "totals_by_stage": (lambda w: ["tongxin", None], ABOUT_PLAN),
     "progress_cases": (lambda w: ["tongxin", None, "in_registered", None, None, None, 200], ()),
+    "queue_figures": (lambda w: ["{imports,totals}"], {"queue", "due", "later", "running", "dead", "oldest_seconds"}),
     "verify_totals": (lambda w: [], ()),
     "verify_counts": (lambda w: [], ()),
 }
@@ -322,6 +323,7 @@ EXCEPTED = {
     "load_regions": "run by tantu_owner in `tantu migrate`", "load_lineage": "run by tantu_owner in `tantu migrate`",
     "load_plans": "run by tantu_owner in `tantu migrate`", "load_administrator": "run by tantu_owner in `tantu migrate`",
     "load_administrator_wanted": "run by tantu_owner in `tantu migrate`",
+    "fold_figures": "how many moves and how old, of the whole service; asked by the service itself only",
     "totals_fold": "moves deltas of all regions into totals, which changes no figure; tells only how many",
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
