@@ -126,7 +126,7 @@ static void on_unfit(void *context, const char *why)
 {
 	struct process *p = context;
 	char line[512];
-	snprintf(line, sizeof line, "the database does not fit this program (run `tantu migrate`): %s", why);
+	snprintf(line, sizeof line, "the database does not fit this program: %s", why);
 	p->status = complain(line);
 	stop(p);
 }

@@ -226,6 +226,24 @@ static void take_statements(struct found *found, const char *text, const char *p
 	}
 }
 
+/* Numbers go up; an unused one may be left out. Without a line `-- compatible_from: N` no program but those
+ * of this schema and newer can live with it. */
+static void check_migration(const struct found *found, const struct file *f, const char *path)
+{
+	static const char mark[] = "-- compatible_from: ";
+	long number = strtol(f->base, NULL, 10);
+	long before = found->migration_count > 1 ? strtol(f[-1].base, NULL, 10) : 0;
+	if (number <= before || strspn(f->base, "0123456789") != 4 || f->base[4] != '_')
+		stop(path, "migrations must be named 0001_name.sql, 0002_name.sql, … upward");
+	const char *line = strstr(f->text, mark);
+	if (!line)
+		return;
+	char *end;
+	long from = strtol(line + sizeof mark - 1, &end, 10);
+	if (from < 1 || from > number || (*end != '\n' && *end != ' ') || strstr(end, mark))
+		stop(path, "compatible_from: one migration's number, not above its own");
+}
+
 static void take_file(struct found *found, const char *path)
 {
 	size_t len;
@@ -240,8 +258,8 @@ static void take_file(struct found *found, const char *path)
 	struct file *f = migration ? &found->migrations[found->migration_count++]
 				   : &found->loaded[found->loaded_count++];
 	*f = (struct file){ base, text, len };
-	if (migration && strtol(base, NULL, 10) != found->migration_count)
-		stop(path, "migrations must be numbered 0001, 0002, … without a gap");
+	if (migration)
+		check_migration(found, f, path);
 }
 
 static void write_bytes(FILE *out, const char *bytes, size_t len)

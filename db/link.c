@@ -2,8 +2,10 @@
  * Invariant: a poll handle watches exactly link->socket, or does not exist; libpq may change the socket
  * while it tries hosts, so every step looks again. */
 #include "db/link.h"
+#include "db/schema.h"
 #include "service/invariant.h"
 #include "service/log.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,11 +100,13 @@ static void on_connect_timeout(uv_timer_t *timer)
 
 static void connect_start(struct db_link *link)
 {
+	char name[32]; /* tells `tantu migrate` which programs are there */
+	snprintf(name, sizeof name, "tantu/%d", db_schema_version());
 	const char *keys[] = {
 		"dbname",           "options", "application_name", "client_encoding", "keepalives_idle",
 		"tcp_user_timeout", NULL
 	};
-	const char *values[] = { link->conninfo, link->options, "tantu", "UTF8", "30", "20000", NULL };
+	const char *values[] = { link->conninfo, link->options, name, "UTF8", "30", "20000", NULL };
 	link->pg = PQconnectStartParams(keys, values, 1);
 	if (!link->pg || PQstatus(link->pg) == CONNECTION_BAD) {
 		log_reason(link, "db_connect_failed");

@@ -2,14 +2,21 @@
  * Invariant: under the advisory lock, a migration's version row and its changes commit together or not at
  * all; a database newer than the program is refused before anything is touched. */
 #include "db/migrate.h"
-#include "db/embedded.h"
+#include "db/schema.h"
 #include "service/log.h"
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { MIGRATION_LOCK = 730117 };
+enum {
+	PATIENCE_SECONDS = 60,
+	/* Whoever waits for a table's lock makes all later comers wait: never longer than this at a time.
+	 * PostgreSQL sends an autovacuum away after one second, so not much shorter either. */
+	LOCK_MS = 1500,
+	PAUSE_MS = 500
+};
 
 static bool fail(PGconn *pg, PGresult *result, const char *doing, char *why, size_t why_size)
 {
@@ -31,79 +38,212 @@ static PGconn *connect_as_owner(const char *conninfo, char *why, size_t why_size
 	return NULL;
 }
 
-static bool run(PGconn *pg, const char *doing, const char *sql, char *why, size_t why_size)
+/* *locked_out (may be NULL) tells that a lock did not come in time. */
+static bool run_locking(PGconn *pg, const char *doing, const char *sql, bool *locked_out, char *why,
+			size_t why_size)
 {
 	PGresult *result = PQexec(pg, sql);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		return fail(pg, result, doing, why, why_size);
-	PQclear(result);
-	return true;
+	if (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK) {
+		PQclear(result);
+		return true;
+	}
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (locked_out)
+		*locked_out = state && strcmp(state, "55P03") == 0;
+	return fail(pg, result, doing, why, why_size);
 }
 
-int db_schema_version(void)
+static bool run(PGconn *pg, const char *doing, const char *sql, char *why, size_t why_size)
 {
-	int n = 0;
-	while (embedded_migrations[n].name)
-		n++;
-	return n;
+	return run_locking(pg, doing, sql, NULL, why, why_size);
 }
 
-static bool current_version(PGconn *pg, int *version, char *why, size_t why_size)
+/* One row of a statement of lane `start`, or NULL with the reason. */
+static PGresult *ask_row(PGconn *pg, enum sql statement, const char *const *values, int count, char *why,
+			 size_t why_size)
 {
-	PGresult *result = PQexec(pg, "SELECT coalesce(max(version), 0) FROM schema_version");
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		return fail(pg, result, "schema_version", why, why_size);
-	*version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	return true;
+	const struct sql_text *s = &sql_texts[statement];
+	PGresult *result = PQexecParams(pg, s->text, count, NULL, values, NULL, NULL, 0);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		return result;
+	fail(pg, result, s->name, why, why_size);
+	return NULL;
 }
 
-static bool apply(PGconn *pg, int number, char *why, size_t why_size)
+static int number_at(const PGresult *row, int column)
 {
-	const struct embedded_file *m = &embedded_migrations[number - 1];
-	char row[256];
-	snprintf(row, sizeof row, "BEGIN; INSERT INTO schema_version (version, name) VALUES (%d, '%s')",
-		 number, m->name);
-	if (!run(pg, m->name, row, why, why_size) || !run(pg, m->name, m->text, why, why_size) ||
-	    !run(pg, m->name, "COMMIT", why, why_size))
-		return false;
+	return (int)strtol(PQgetvalue(row, 0, column), NULL, 10);
+}
+
+static bool try_migration(PGconn *pg, const struct embedded_file *m, bool *locked_out, char *why,
+			  size_t why_size)
+{
+	char row[320];
+	snprintf(row, sizeof row,
+		 "BEGIN; INSERT INTO schema_version (version, name, compatible_from) VALUES (%d, '%s', %d)",
+		 schema_migration_number(m), m->name, schema_migration_compatible_from(m));
+	return run_locking(pg, m->name, row, locked_out, why, why_size) &&
+	       run_locking(pg, m->name, m->text, locked_out, why, why_size) &&
+	       run_locking(pg, m->name, "COMMIT", locked_out, why, why_size);
+}
+
+static bool explain_locked_out(PGconn *pg, const struct embedded_file *m, char *why, size_t why_size)
+{
+	char reason[200];
+	PGresult *row = ask_row(pg, SQL_schema_holders, NULL, 0, reason, sizeof reason);
+	snprintf(why, why_size,
+		 "%s: a table it changes is held by a transaction that does not end (%s); nothing of it was "
+		 "done, "
+		 "run it again later",
+		 m->name,
+		 row && *PQgetvalue(row, 0, 0) ? PQgetvalue(row, 0, 0) : "nobody holds one any more");
+	PQclear(row);
+	return false;
+}
+
+static bool apply(PGconn *pg, const struct embedded_file *m, int patience_s, char *why, size_t why_size)
+{
+	for (int waited_ms = 0;; waited_ms += LOCK_MS + PAUSE_MS) {
+		bool locked_out = false;
+		if (try_migration(pg, m, &locked_out, why, why_size))
+			break;
+		if (!locked_out)
+			return false;
+		if (!run(pg, m->name, "ROLLBACK", why, why_size))
+			return false;
+		if (waited_ms >= patience_s * 1000)
+			return explain_locked_out(pg, m, why, why_size);
+		if (waited_ms == 0)
+			log_line(LOG_WARN, "migration_waits", LOG_TEXT("migration", m->name));
+		usleep(PAUSE_MS * 1000);
+	}
 	log_line(LOG_INFO, "migrated", LOG_TEXT("migration", m->name));
 	return true;
 }
 
-static bool migrate_locked(PGconn *pg, char *why, size_t why_size)
+/* Programs that could not live with what is to come must have gone; one that goes just now is waited for. */
+static bool old_programs_are_gone(PGconn *pg, int compatible_from, char *why, size_t why_size)
 {
-	char lock[64];
-	int version = 0, newest = db_schema_version();
-	snprintf(lock, sizeof lock, "SELECT pg_advisory_lock(%d)", MIGRATION_LOCK);
-	if (!run(pg, "lock", lock, why, why_size) ||
-	    !run(pg, "schema_version",
-		 "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
-		 "applied_at timestamptz NOT NULL DEFAULT now())",
-		 why, why_size) ||
-	    !current_version(pg, &version, why, why_size))
-		return false;
-	if (version > newest) {
+	char needed[16], unnamed[16];
+	snprintf(needed, sizeof needed, "%d", compatible_from);
+	snprintf(unnamed, sizeof unnamed, "%d", SCHEMA_OF_UNNAMED_PROGRAMS);
+	const char *values[] = { needed, unnamed };
+	for (int tries = 0;; tries++) {
+		PGresult *row = ask_row(pg, SQL_schema_programs, values, 2, why, why_size);
+		if (!row)
+			return false;
+		int connections = number_at(row, 0), knows = number_at(row, 1);
+		PQclear(row);
+		if (connections == 0)
+			return true;
 		snprintf(why, why_size,
-			 "the database has schema %d, this program knows only %d: use the newer program",
-			 version, newest);
-		return false;
+			 "programs of schema %d are connected (%d connections), and schema %d works with %d "
+			 "and newer "
+			 "only: stop them first",
+			 knows, connections, db_schema_version(), compatible_from);
+		if (tries == 4)
+			return false;
+		usleep(PAUSE_MS * 1000);
 	}
-	while (version < newest)
-		if (!apply(pg, ++version, why, why_size))
+}
+
+static bool is_applied(PGconn *pg, int number, bool *applied, char *why, size_t why_size)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%d", number);
+	const char *values[] = { text };
+	PGresult *row = ask_row(pg, SQL_schema_applied, values, 1, why, why_size);
+	if (!row)
+		return false;
+	*applied = *PQgetvalue(row, 0, 0) == 't';
+	PQclear(row);
+	return true;
+}
+
+/* What is still to be done must go with the programs that are there, before the first of it is done. */
+static bool apply_all(PGconn *pg, int patience_s, char *why, size_t why_size)
+{
+	const struct embedded_file *wanted[256];
+	int count = 0, compatible_from = 0;
+	for (const struct embedded_file *m = embedded_migrations; m->name; m++) {
+		bool applied = false;
+		if (!is_applied(pg, schema_migration_number(m), &applied, why, why_size))
+			return false;
+		if (applied)
+			continue;
+		INVARIANT(count < (int)(sizeof wanted / sizeof wanted[0]));
+		wanted[count++] = m;
+		if (schema_migration_compatible_from(m) > compatible_from)
+			compatible_from = schema_migration_compatible_from(m);
+	}
+	if (count > 0 && !old_programs_are_gone(pg, compatible_from, why, why_size))
+		return false;
+	for (int i = 0; i < count; i++)
+		if (!apply(pg, wanted[i], patience_s, why, why_size))
 			return false;
 	return true;
 }
 
-bool db_migrate(const char *conninfo, char *why, size_t why_size)
+/* A newer database: one that this program can live with is left as it is, any other is refused. */
+static bool migrate_locked(PGconn *pg, int patience_s, char *why, size_t why_size)
+{
+	char timeout[64];
+	snprintf(timeout, sizeof timeout, "SET lock_timeout = %d", LOCK_MS);
+	if (!run(pg, "schema_version",
+		 "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
+		 "applied_at timestamptz NOT NULL DEFAULT now())",
+		 why, why_size))
+		return false;
+	PGresult *row = ask_row(pg, SQL_schema_standing, NULL, 0, why, why_size);
+	if (!row)
+		return false;
+	int version = number_at(row, 0), compatible_from = number_at(row, 1);
+	bool tells = *PQgetvalue(row, 0, 2) == 't'; /* the column compatible_from came after 0007 */
+	PQclear(row);
+	if (version > db_schema_version()) {
+		if (!schema_fits(version, compatible_from, why, why_size))
+			return false;
+		log_line(LOG_WARN, "schema_is_newer", LOG_NUMBER("schema", version),
+			 LOG_NUMBER("this_program", db_schema_version()));
+		return true;
+	}
+	return run(pg, "settings", timeout, why, why_size) &&
+	       (tells || run(pg, "schema_version", "ALTER TABLE schema_version ADD compatible_from int", why,
+			     why_size)) &&
+	       apply_all(pg, patience_s, why, why_size);
+}
+
+/* Another migration, or a backup, may take its time. */
+static bool lock_schema(PGconn *pg, int patience_s, char *why, size_t why_size)
+{
+	char sql[120];
+	bool locked_out = false;
+	snprintf(sql, sizeof sql, "SET lock_timeout = '%d s'; SELECT pg_advisory_lock(%d)", patience_s + 1,
+		 DB_MIGRATION_LOCK);
+	if (run_locking(pg, "lock", sql, &locked_out, why, why_size))
+		return true;
+	if (locked_out)
+		snprintf(why, why_size,
+			 "another `tantu migrate`, or a backup, is under way: nothing was done, run it again "
+			 "later");
+	return false;
+}
+
+bool db_migrate_within(const char *conninfo, int patience_s, char *why, size_t why_size)
 {
 	PGconn *pg = connect_as_owner(conninfo, why, why_size);
 	if (!pg)
 		return false;
 	bool done = run(pg, "settings", "SET client_min_messages = warning", why, why_size) &&
-		    migrate_locked(pg, why, why_size);
+		    lock_schema(pg, patience_s, why, why_size) &&
+		    migrate_locked(pg, patience_s, why, why_size);
 	PQfinish(pg); /* gives the lock back */
 	return done;
+}
+
+bool db_migrate(const char *conninfo, char *why, size_t why_size)
+{
+	return db_migrate_within(conninfo, PATIENCE_SECONDS, why, why_size);
 }
 
 static const struct embedded_file *loaded_file(const char *name)
@@ -115,16 +255,15 @@ static const struct embedded_file *loaded_file(const char *name)
 	return NULL;
 }
 
-/* The first row's first column as text, in `out`. */
+/* The row's first column as text, in `out`. */
 static bool ask(PGconn *pg, enum sql statement, const char *const *values, int count, char out[32], char *why,
 		size_t why_size)
 {
-	const struct sql_text *s = &sql_texts[statement];
-	PGresult *result = PQexecParams(pg, s->text, count, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1)
-		return fail(pg, result, s->name, why, why_size);
-	snprintf(out, 32, "%s", PQgetvalue(result, 0, 0));
-	PQclear(result);
+	PGresult *row = ask_row(pg, statement, values, count, why, why_size);
+	if (!row)
+		return false;
+	snprintf(out, 32, "%s", PQgetvalue(row, 0, 0));
+	PQclear(row);
 	return true;
 }
 

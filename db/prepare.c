@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Prepares the statements of a lane on a fresh connection, and describes them: the columns and types that
- * PostgreSQL names are what the engine writes by. A statement that does not fit the schema stops the process.
- */
+ * PostgreSQL names are what the engine writes by. A schema that this program cannot live with, or a statement
+ * that does not fit it, stops the process. c->prepared counts results: 2n the preparation of statement n, 2n
+ * + 1 its description; the first is the schema's, where statement 0 would have its description. */
 #include "db/internal.h"
+#include "db/schema.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { SCHEMA_RESULT = SQL_NONE * 2 + 1 };
 
 static bool wanted(const struct db_connection *c, int statement)
 {
@@ -24,8 +28,10 @@ void prepare_start(struct db_connection *c)
 	c->state = CONNECTION_PREPARING;
 	c->sent_at = uv_hrtime();
 	c->broken = false;
-	c->prepared = next_wanted(c, SQL_NONE) * 2;
-	bool sent = PQenterPipelineMode(c->link.pg) == 1;
+	c->prepared = SCHEMA_RESULT;
+	bool sent = PQenterPipelineMode(c->link.pg) == 1 &&
+		    PQsendQueryParams(c->link.pg, sql_texts[SQL_schema_standing].text, 0, NULL, NULL, NULL,
+				      NULL, 0) == 1;
 	for (int i = next_wanted(c, SQL_NONE); i < SQL_COUNT && sent; i = next_wanted(c, i))
 		sent = PQsendPrepare(c->link.pg, sql_texts[i].name, sql_texts[i].text, 0, NULL) == 1 &&
 		       PQsendDescribePrepared(c->link.pg, sql_texts[i].name) == 1;
@@ -50,21 +56,36 @@ static void keep_shape(struct db_shape *shape, const PGresult *result)
 	}
 }
 
-/* Results come in pairs: of the preparation (even) and of the description (odd). */
 static void advance(struct db_connection *c)
 {
 	c->prepared = c->prepared % 2 == 0 ? c->prepared + 1 : next_wanted(c, c->prepared / 2) * 2;
+}
+
+static void tell_unfit(struct db_connection *c, const char *why)
+{
+	c->broken = true;
+	if (c->db->options.on_unfit)
+		c->db->options.on_unfit(c->db->options.context, why);
 }
 
 static void unfit(struct db_connection *c, const PGresult *result)
 {
 	char why[400];
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	int statement = c->prepared / 2;
-	snprintf(why, sizeof why, "statement %s: %s", statement < SQL_COUNT ? sql_texts[statement].name : "?",
+	int statement = c->prepared == SCHEMA_RESULT ? SQL_schema_standing : c->prepared / 2;
+	snprintf(why, sizeof why, "statement %s: %s (has `tantu migrate` been run?)",
+		 statement < SQL_COUNT ? sql_texts[statement].name : "?",
 		 message ? message : PQresultErrorMessage(result));
-	if (c->db->options.on_unfit)
-		c->db->options.on_unfit(c->db->options.context, why);
+	tell_unfit(c, why);
+}
+
+static void check_schema(struct db_connection *c, const PGresult *row)
+{
+	char why[400];
+	int version = (int)strtol(PQgetvalue(row, 0, 0), NULL, 10);
+	int compatible_from = (int)strtol(PQgetvalue(row, 0, 1), NULL, 10);
+	if (!schema_fits(version, compatible_from, why, sizeof why))
+		tell_unfit(c, why);
 }
 
 /* Classes 42 (no such table, no right to it), 22 and 0A stay wrong however often one tries. All else passes
@@ -79,6 +100,9 @@ static void take(struct db_connection *c, PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	switch (PQresultStatus(result)) {
+	case PGRES_TUPLES_OK:
+		check_schema(c, result);
+		break;
 	case PGRES_COMMAND_OK:
 		if (c->prepared % 2 == 1)
 			keep_shape(&c->db->shape[c->prepared / 2], result);

@@ -324,6 +324,8 @@ EXCEPTED = {
     "load_plans": "run by tantu_owner in `tantu migrate`", "load_administrator": "run by tantu_owner in `tantu migrate`",
     "load_administrator_wanted": "run by tantu_owner in `tantu migrate`",
     "fold_figures": "how many moves and how old, of the whole service; asked by the service itself only",
+    "schema_standing": "numbers of migrations", "schema_applied": "run by tantu_owner in `tantu migrate`",
+    "schema_programs": "run by tantu_owner in `tantu migrate`", "schema_holders": "run by tantu_owner in `tantu migrate`",
     "totals_fold": "moves deltas of all regions into totals, which changes no figure; tells only how many",
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).

@@ -88,7 +88,7 @@ static int sessions(void)
 	return pg_number(watch, "SELECT count(*) FROM session");
 }
 
-#define OURS " FROM pg_stat_activity WHERE application_name = 'tantu' "
+#define OURS " FROM pg_stat_activity WHERE application_name LIKE 'tantu/%' "
 #define BLOCKED OURS "AND wait_event_type = 'Lock'"
 
 static int blocked_backends(void)

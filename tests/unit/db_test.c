@@ -5,8 +5,9 @@
 
 static int blocked_backends(void)
 {
-	return pg_number(watch, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tantu' AND "
-				"wait_event_type = 'Lock'");
+	return pg_number(watch,
+			 "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tantu/%' AND "
+			 "wait_event_type = 'Lock'");
 }
 
 static void lock_sessions(void)

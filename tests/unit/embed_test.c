@@ -187,21 +187,28 @@ static void a_write_answers(void **state)
 	stops("db/sql/f.sql", "mute");
 }
 
-static void migrations_have_no_gap(void **state)
+static void migrations_go_upward(void **state)
 {
 	(void)state;
 	write_file("db/migrations/0001_a.sql", "SELECT 1;\n");
 	write_file("db/migrations/0002_b.sql", "SELECT 1;\n");
 	write_file("db/migrations/0002_c.sql", "SELECT 1;\n");
 	write_file("db/migrations/0003_c.sql", "SELECT 1;\n");
+	write_file("db/migrations/0007_lives_with_5.sql", "-- compatible_from: 5\nSELECT 1;\n");
+	write_file("db/migrations/0008_lives_with_9.sql", "-- compatible_from: 9\nSELECT 1;\n");
+	write_file("db/migrations/0008_lives_with_what.sql", "-- compatible_from: x\nSELECT 1;\n");
+	write_file("db/migrations/0008_twice.sql",
+		   "-- compatible_from: 5\n-- compatible_from: 6\nSELECT 1;\n");
 	write_file("db/migrations/first.sql", "SELECT 1;\n");
-	stops("db/migrations/0002_b.sql", "0002_b.sql");
-	stops("db/migrations/0001_a.sql db/migrations/0003_c.sql", "0003_c.sql");
 	stops("db/migrations/0001_a.sql db/migrations/0002_b.sql db/migrations/0002_c.sql", "0002_c.sql");
-	stops("db/migrations/0002_b.sql db/migrations/0001_a.sql", "0002_b.sql");
+	stops("db/migrations/0002_b.sql db/migrations/0001_a.sql", "0001_a.sql");
 	stops("db/migrations/first.sql", "first.sql");
-	assert_int_equal(run("db/migrations/0001_a.sql db/migrations/0002_b.sql db/migrations/0003_c.sql"),
-			 0);
+	stops("db/migrations/0008_lives_with_9.sql", "compatible_from");
+	stops("db/migrations/0008_lives_with_what.sql", "compatible_from");
+	stops("db/migrations/0008_twice.sql", "compatible_from");
+	assert_int_equal(
+		run("db/migrations/0001_a.sql db/migrations/0003_c.sql db/migrations/0007_lives_with_5.sql"),
+		0);
 }
 
 static void what_cannot_be_read_or_written_stops(void **state)
@@ -221,7 +228,7 @@ int main(void)
 		cmocka_unit_test(parts_are_put_where_they_are_named),
 		cmocka_unit_test(a_part_is_given_once),
 		cmocka_unit_test(a_write_answers),
-		cmocka_unit_test(migrations_have_no_gap),
+		cmocka_unit_test(migrations_go_upward),
 		cmocka_unit_test(what_cannot_be_read_or_written_stops),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

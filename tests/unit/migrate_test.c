@@ -63,7 +63,6 @@ static void migrates_once(void **state)
 	(void)state;
 	assert_true(db_migrate(db, why, sizeof why));
 	assert_int_equal(ask_number(db, "SELECT max(version) FROM schema_version"), db_schema_version());
-	assert_int_equal(ask_number(db, "SELECT count(*) FROM schema_version"), db_schema_version());
 	int before = things(db);
 	assert_true(db_migrate(db, why, sizeof why)); /* nothing to do */
 	assert_int_equal(things(db), before);
@@ -86,7 +85,7 @@ static void several_at_once(void **state)
 		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
-	assert_int_equal(ask_number(db, "SELECT count(*) FROM schema_version"), db_schema_version());
+	assert_int_equal(ask_number(db, "SELECT max(version) FROM schema_version"), db_schema_version());
 	assert_true(ask_number(db, "SELECT count(*) FROM plan") > 0);
 }
 
@@ -110,6 +109,117 @@ static void a_newer_database_is_left_alone(void **state)
 	assert_int_equal(ask_number(db, "SELECT count(*) FROM schema_version"), 1);
 }
 
+static void tell_newer(const char *db, const char *compatible_from)
+{
+	char sql[200];
+	PGconn *c = pg_connect(db);
+	snprintf(sql, sizeof sql,
+		 "INSERT INTO schema_version (version, name, compatible_from) VALUES (9998, 'later', %s)",
+		 compatible_from);
+	pg_ask(c, "DELETE FROM schema_version WHERE version = 9998");
+	pg_ask(c, sql);
+	PQfinish(c);
+}
+
+static void a_newer_database_that_takes_us_is_left_as_it_is(void **state)
+{
+	char from[16];
+	const char *db = empty_database("rolling");
+	(void)state;
+	assert_true(db_migrate(db, why, sizeof why));
+	int before = things(db);
+	snprintf(from, sizeof from, "%d", db_schema_version());
+	tell_newer(db, from);
+	assert_true(db_migrate(db, why, sizeof why));
+	assert_true(db_load(db, why, sizeof why));
+	assert_int_equal(things(db), before);
+	snprintf(from, sizeof from, "%d", db_schema_version() + 1);
+	tell_newer(db, from);
+	assert_false(db_migrate(db, why, sizeof why));
+	assert_non_null(strstr(why, from));
+	assert_null(strchr(why, '\n'));
+	tell_newer(db, "NULL"); /* who does not say so lives with nobody older */
+	assert_false(db_migrate(db, why, sizeof why));
+	assert_non_null(strstr(why, "9998"));
+}
+
+static void schemas_and_programs(void **state)
+{
+	int mine = db_schema_version();
+	(void)state;
+	assert_true(schema_fits(mine, 1, why, sizeof why));
+	assert_true(schema_fits(mine + 3, mine, why, sizeof why));
+	assert_false(schema_fits(mine - 1, 1, why, sizeof why));
+	assert_non_null(strstr(why, "tantu migrate"));
+	assert_false(schema_fits(mine + 3, mine + 1, why, sizeof why));
+	assert_non_null(strstr(why, "newer program"));
+	for (const struct embedded_file *m = embedded_migrations; m->name; m++)
+		assert_in_range(schema_migration_compatible_from(m), 1, schema_migration_number(m));
+}
+
+/* Stands for a server of a program that says what it knows. */
+static PGconn *connect_as(const char *db, const char *program)
+{
+	char conninfo[400];
+	snprintf(conninfo, sizeof conninfo, "%s application_name=%s", db, program);
+	return pg_connect(conninfo);
+}
+
+static void programs_that_could_not_live_with_it_go_first(void **state)
+{
+	const char *db = empty_database("connected");
+	(void)state;
+	PGconn *old = connect_as(db, "tantu/1");
+	assert_false(db_migrate(db, why, sizeof why));
+	assert_non_null(strstr(why, "programs of schema 1 are connected (1 connections)"));
+	assert_null(strchr(why, '\n'));
+	assert_string_equal(pg_ask(old, "SELECT to_regclass('plan')"), "");
+	PQfinish(old);
+	PGconn *other = connect_as(db, "psql");
+	char mine[32];
+	snprintf(mine, sizeof mine, "tantu/%d", db_schema_version());
+	PGconn *new = connect_as(db, mine);
+	if (!db_migrate_within(db, 10, why, sizeof why)) /* the connection that ended may take a moment */
+		fail_msg("%s", why);
+	assert_int_equal(pg_number(new, "SELECT max(version) FROM schema_version"), db_schema_version());
+	PQfinish(other);
+	PQfinish(new);
+}
+
+static void a_held_table_is_not_waited_for_long(void **state)
+{
+	const char *db = empty_database("held");
+	(void)state;
+	assert_true(db_migrate(db, why, sizeof why));
+	PGconn *holder = pg_connect(db), *reader = pg_connect(db);
+	/* The newest migration once more, against somebody who holds the table of its version row. */
+	pg_ask(holder,
+	       "DELETE FROM schema_version WHERE version = (SELECT max(version) FROM schema_version)");
+	pg_ask(holder, "BEGIN; LOCK TABLE schema_version IN SHARE MODE");
+	assert_false(db_migrate_within(db, 1, why, sizeof why));
+	assert_non_null(strstr(why, "held by a transaction"));
+	assert_non_null(strstr(why, "pid "));
+	assert_null(strchr(why, '\n'));
+	assert_int_equal(pg_number(reader, "SELECT count(*) FROM pg_locks WHERE NOT granted"), 0);
+	PQfinish(holder);
+	PQfinish(reader);
+}
+
+static void a_backup_holds_migrations_up(void **state)
+{
+	char sql[100];
+	const char *db = empty_database("backed_up");
+	(void)state;
+	assert_true(db_migrate(db, why, sizeof why));
+	PGconn *backup = pg_connect(db);
+	snprintf(sql, sizeof sql, "SELECT pg_advisory_lock_shared(%d)", DB_MIGRATION_LOCK);
+	pg_ask(backup, sql);
+	assert_false(db_migrate_within(db, 0, why, sizeof why));
+	assert_non_null(strstr(why, "a backup"));
+	PQfinish(backup);
+	assert_true(db_migrate(db, why, sizeof why));
+}
+
 /* Migration 0004 makes the table total_delta, after others; here somebody made it before. */
 static void a_failed_migration_leaves_nothing(void **state)
 {
@@ -127,7 +237,7 @@ static void a_failed_migration_leaves_nothing(void **state)
 	assert_int_equal(pg_number(c, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
 	pg_ask(c, "DROP TABLE total_delta");
 	assert_true(db_migrate(db, why, sizeof why)); /* goes on where it stopped */
-	assert_int_equal(pg_number(c, "SELECT count(*) FROM schema_version"), db_schema_version());
+	assert_int_equal(pg_number(c, "SELECT max(version) FROM schema_version"), db_schema_version());
 	PQfinish(c);
 }
 
@@ -200,6 +310,11 @@ int main(void)
 		cmocka_unit_test(migrates_once),
 		cmocka_unit_test(several_at_once),
 		cmocka_unit_test(a_newer_database_is_left_alone),
+		cmocka_unit_test(a_newer_database_that_takes_us_is_left_as_it_is),
+		cmocka_unit_test(schemas_and_programs),
+		cmocka_unit_test(programs_that_could_not_live_with_it_go_first),
+		cmocka_unit_test(a_held_table_is_not_waited_for_long),
+		cmocka_unit_test(a_backup_holds_migrations_up),
 		cmocka_unit_test(a_failed_migration_leaves_nothing),
 		cmocka_unit_test(loading_adds_only_what_is_missing),
 		cmocka_unit_test(the_first_administrator_is_made_once),
