@@ -44,9 +44,9 @@ class MortalCluster(Cluster):
         for pid in self.pids():
             send(pid, signal.SIGCONT)
 
-    def freeze(self):
+    def freeze(self, pids=None):
         """SIGSTOP of every process: connections stay open, nothing is answered, new ones are taken by the kernel only."""
-        for pid in self.pids():
+        for pid in pids or self.pids():
             send(pid, signal.SIGSTOP)
 
     def pids(self):

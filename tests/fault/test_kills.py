@@ -105,16 +105,3 @@ def test_a_host_that_refuses_is_passed_by(place, make_server, client_of):
     server = make_server("serve", database=place, TANTU_DATABASE=conninfo)
     assert time.monotonic() - begun < 4
     assert client_of(server).sign_in("admin", ADMIN_PASSWORD).get("/plans").items
-
-
-def test_postgres_may_come_later(mortal, place, make_server):
-    """A server that is started first waits for its database, and is ready when that is."""
-    mortal.stop("immediate")
-    try:
-        server = make_server("serve", database=place, wait=False)
-        time.sleep(1)
-        assert server.running
-        assert not server.events("listening")
-    finally:
-        mortal.start()
-    wait_until(lambda: server.events("listening"), 5, "the server, once PostgreSQL is there")
