@@ -99,12 +99,22 @@ void setting_placeholder(const struct setting *setting, char *out, size_t room)
 
 /* --- values --- */
 
+/* How many bytes of a wrong value to repeat: some, and no part of a character. */
+static int shown(const char *value)
+{
+	size_t n = strnlen(value, 61);
+	if (n > 60)
+		for (n = 60; n > 0 && ((unsigned char)value[n] & 0xC0) == 0x80;)
+			n--;
+	return (int)n;
+}
+
 static bool take_number(const struct setting *s, const char *value, int *out, char *why, size_t why_size)
 {
 	uint64_t n;
 	if (!slice_to_u64(slice_of(value), &n) || n > (uint64_t)s->high || n < (uint64_t)s->low)
-		return say(why, why_size, "'%.60s' is not a number from %d to %d%s%s", value, s->low, s->high,
-			   s->unit ? " " : "", s->unit ? s->unit : "");
+		return say(why, why_size, "'%.*s' is not a number from %d to %d%s%s", shown(value), value,
+			   s->low, s->high, s->unit ? " " : "", s->unit ? s->unit : "");
 	*out = (int)n * s->times;
 	return true;
 }
@@ -118,7 +128,7 @@ static bool take_boolean(const char *value, bool *out, char *why, size_t why_siz
 			return true;
 		}
 	}
-	return say(why, why_size, "'%.60s' is neither yes nor no", value);
+	return say(why, why_size, "'%.*s' is neither yes nor no", shown(value), value);
 }
 
 static bool take_choice(const struct setting *s, const char *value, int *out, char *why, size_t why_size)
@@ -131,7 +141,7 @@ static bool take_choice(const struct setting *s, const char *value, int *out, ch
 		}
 	}
 	setting_placeholder(s, all, sizeof all);
-	return say(why, why_size, "'%.60s' is none of %s", value, all);
+	return say(why, why_size, "'%.*s' is none of %s", shown(value), value, all);
 }
 
 /* An IPv4 address, or an IPv6 one in brackets, and a port. */
@@ -159,15 +169,14 @@ static bool is_address(const char *value)
 static bool take_text(const struct setting *s, const char *value, const char **out, char *why,
 		      size_t why_size)
 {
-	if (!slice_is_utf8(slice_of(value)) || strpbrk(value, "\r\n"))
-		return say(why, why_size, "not one line of UTF-8");
 	if (s->type == SETTING_ADDRESS && !is_address(value))
 		return say(why, why_size,
-			   "'%.60s' is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080",
-			   value);
+			   "'%.*s' is not an address with a port, such as 127.0.0.1:8080 or [::1]:8080",
+			   shown(value), value);
 	if (s->sound && !s->sound(value))
-		return s->type == SETTING_SECRET ? say(why, why_size, "is not %s", s->wants)
-						 : say(why, why_size, "'%.60s' is not %s", value, s->wants);
+		return s->type == SETTING_SECRET
+			       ? say(why, why_size, "is not %s", s->wants)
+			       : say(why, why_size, "'%.*s' is not %s", shown(value), value, s->wants);
 	*out = value;
 	return true;
 }
@@ -181,6 +190,8 @@ bool setting_take(const struct setting *setting, const char *value, struct confi
 		bool truth;
 	} unused;
 	void *at = config ? (char *)config + setting->at : (char *)&unused;
+	if (!slice_is_utf8(slice_of(value)) || strpbrk(value, "\r\n"))
+		return say(why, why_size, "not one line of UTF-8");
 	switch (setting->type) {
 	case SETTING_NUMBER:
 		return take_number(setting, value, at, why, why_size);

@@ -5,6 +5,9 @@
 #include "api/text.h"
 #include "service/http_target.h"
 #include "service/invariant.h"
+#include "service/json_write.h"
+#include "workers/array_text.h"
+#include <jansson.h>
 #include <stdlib.h>
 
 static bool within(struct slice part, struct slice whole)
@@ -81,6 +84,100 @@ static void check_decoding(struct slice s)
 	arena_free(&arena);
 }
 
+static void check_json(struct arena *arena, struct slice text)
+{
+	struct buffer out;
+	buffer_init(&out, arena, 0);
+	json_write_text(&out, text);
+	INVARIANT(!out.failed);
+	json_t *value = json_loadb(out.at, out.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	INVARIANT(value != NULL);
+	INVARIANT(slice_equal(text, (struct slice){ json_string_value(value), json_string_length(value) }));
+	json_decref(value);
+}
+
+/* d stands for a digit. */
+static bool has_shape(struct slice text, const char *shape)
+{
+	if (text.len < strlen(shape))
+		return false;
+	for (size_t i = 0; shape[i]; i++) {
+		bool digit = text.at[i] >= '0' && text.at[i] <= '9';
+		if (shape[i] == 'd' ? !digit : text.at[i] != shape[i])
+			return false;
+	}
+	return true;
+}
+
+static void check_time(struct arena *arena, int64_t micros)
+{
+	struct buffer out;
+	buffer_init(&out, arena, 64);
+	json_write_time(&out, micros);
+	struct slice text = buffer_taken(&out);
+	INVARIANT(slice_is(text, "null") || has_shape(text, "\"dddd-dd-ddTdd:dd:dd"));
+	INVARIANT(slice_is(text, "null") ||
+		  (text.len <= 29 && has_shape((struct slice){ text.at + text.len - 2, 2 }, "Z\"")));
+	out.len = 0;
+	json_write_date(&out, (int32_t)(micros >> 32));
+	INVARIANT(slice_is(buffer_taken(&out), "null") || has_shape(buffer_taken(&out), "\"dddd-dd-dd\""));
+}
+
+/* The elements by PostgreSQL's manual, 8.15.6: all are quoted here, a backslash quotes the next byte. */
+static struct slice next_element(struct arena *arena, const char **at)
+{
+	char *to = arena_alloc(arena, strlen(*at) + 1);
+	size_t n = 0;
+	INVARIANT(to && (**at == '{' || **at == ',') && (*at)[1] == '"');
+	for (*at += 2; **at != '"'; ++*at) {
+		*at += **at == '\\';
+		INVARIANT(**at != '\0');
+		to[n++] = **at;
+	}
+	++*at;
+	return (struct slice){ to, n };
+}
+
+/* The bytes, divided at 0x1F, as an array. */
+static void check_array(struct arena *arena, struct slice s)
+{
+	struct buffer out;
+	struct slice rest = s;
+	buffer_init(&out, arena, 16);
+	array_begin(&out);
+	do {
+		const char *end = rest.len ? memchr(rest.at, 0x1F, rest.len) : NULL;
+		size_t len = end ? (size_t)(end - rest.at) : rest.len;
+		array_text(&out, (struct slice){ rest.at, len });
+		rest = (struct slice){ rest.at + len + (end ? 1 : 0), rest.len - len - (end ? 1 : 0) };
+	} while (rest.len > 0);
+	const char *at = array_end(&out);
+	INVARIANT(at != NULL);
+	for (rest = s; *at != '}';) {
+		struct slice element = next_element(arena, &at);
+		INVARIANT(element.len <= rest.len && memcmp(element.at, rest.at, element.len) == 0);
+		rest = (struct slice){ rest.at + element.len, rest.len - element.len };
+		INVARIANT(rest.len == 0 || rest.at[0] == 0x1F);
+		rest = rest.len ? (struct slice){ rest.at + 1, rest.len - 1 } : rest;
+	}
+	INVARIANT(rest.len == 0 && at[1] == '\0');
+}
+
+static void check_written(struct slice s)
+{
+	struct arena *arena = arena_new(16 * 1024 * 1024);
+	int64_t micros = 0;
+	INVARIANT(arena != NULL);
+	if (slice_is_utf8(s))
+		check_json(arena, s);
+	if (!memchr(s.at, 0, s.len))
+		check_array(arena, s);
+	memcpy(&micros, s.at, s.len < sizeof(micros) ? s.len : sizeof(micros));
+	check_time(arena, micros);
+	check_time(arena, micros % INT64_C(300000000000000000));
+	arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -91,5 +188,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_headers(s);
 	check_target(s);
 	check_decoding(s);
+	check_written(s);
 	return 0;
 }

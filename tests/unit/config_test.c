@@ -3,6 +3,7 @@
  * where it was written; a secret is never repeated. */
 #include "service/config.h"
 #include "service/setting.h"
+#include "service/slice.h"
 #include "unit.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,27 @@ static void defaults(void **state)
 }
 
 /* Whatever row is added: its default is one that it takes, and its names are its own. */
+/* Found by config_fuzz: the value was cut at 60 bytes, in the middle of a character. */
+static void what_is_said_of_a_long_value_is_utf8(void **state)
+{
+	char value[100], why[200];
+	(void)state;
+	for (size_t lead = 0; lead < 6; lead++) {
+		memset(value, 'x', lead);
+		for (size_t at = lead; at < 90; at += 3)
+			memcpy(value + at, "\xe6\xae\x8b", 4);
+		assert_false(setting_take(setting_named("listen"), value, NULL, why, sizeof why));
+		assert_true(slice_is_utf8(slice_of(why)));
+		assert_true(strlen(why) > 60);
+	}
+	for (const struct setting *s = settings; s->name; s++) {
+		assert_false(setting_take(s, "1\n2", NULL, why, sizeof why));
+		assert_string_equal(why, "not one line of UTF-8");
+		assert_false(setting_take(s, "\xff", NULL, why, sizeof why));
+		assert_string_equal(why, "not one line of UTF-8");
+	}
+}
+
 static void every_setting_takes_its_default(void **state)
 {
 	(void)state;
@@ -492,6 +514,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(defaults),
+		TEST(what_is_said_of_a_long_value_is_utf8),
 		TEST(every_setting_takes_its_default),
 		TEST(variables),
 		TEST(booleans),
