@@ -275,7 +275,7 @@ struct db_connection *connection_new(struct db *db, struct lane *lane)
 	c->db = db;
 	c->lane = lane;
 	c->link.loop = db->loop;
-	c->link.conninfo = db->options.conninfo;
+	c->link.hosts = db->hosts;
 	/* Jobs meet tables that were empty when the connection began: they are planned anew each time. */
 	c->link.options = lane->name == DB_LANE_work ? "-c statement_timeout=900000 -c TimeZone=UTC -c "
 						       "plan_cache_mode=force_custom_plan -c jit=off"

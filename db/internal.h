@@ -79,6 +79,7 @@ struct db {
 	uv_loop_t *loop;
 	struct db_options options;
 	struct metrics *metrics;
+	struct db_hosts *hosts;
 	struct lane lane[DB_LANES];
 	struct db_shape *shape; /* SQL_COUNT of them; NULL columns until described */
 	struct db_listener *listener;

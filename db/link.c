@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * A round tries each host's addresses one after the other; when none lets us in, it waits and begins anew.
  * Invariant: a poll handle watches exactly link->socket, or does not exist; libpq may change the socket
- * while it tries hosts, so every step looks again. */
+ * while it connects, so every step looks again. */
 #include "db/link.h"
-#include "db/schema.h"
 #include "service/invariant.h"
 #include "service/log.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BACKOFF_FIRST_MS = 20, BACKOFF_MOST_MS = 1000, CONNECT_TIMEOUT_MS = 5000 };
+enum { BACKOFF_FIRST_MS = 20, BACKOFF_MOST_MS = 1000, APART_MS = 50 };
 
-static void connect_start(struct db_link *link);
-static void connect_step(struct db_link *link);
+static void advance(struct db_link *link);
+
+/* --- the socket --- */
 
 static void free_poll(uv_handle_t *handle)
 {
@@ -56,11 +57,6 @@ static void watch(struct db_link *link, int events)
 	}
 }
 
-static void on_retry(uv_timer_t *timer)
-{
-	connect_start(timer->data);
-}
-
 static void finish(struct db_link *link)
 {
 	unwatch(link);
@@ -70,58 +66,113 @@ static void finish(struct db_link *link)
 	link->connected = false;
 }
 
+/* --- a round of attempts --- */
+
+static int current_host(const struct db_link *link)
+{
+	return (link->first + link->tried) % db_hosts_count(link->hosts);
+}
+
+/* The first line of what libpq says, with the host's name; kept until the round is over. */
+static void note_reason(struct db_link *link, const char *said)
+{
+	char name[120];
+	size_t used = strlen(link->reasons);
+	db_hosts_name(link->hosts, current_host(link), name, sizeof name);
+	snprintf(link->reasons + used, sizeof link->reasons - used, "%s%s: %.*s", used ? "; " : "", name,
+		 (int)strcspn(said, "\n"), said);
+}
+
+static void round_start(struct db_link *link)
+{
+	link->first = db_hosts_first(link->hosts);
+	link->tried = link->address = link->silent = 0;
+	link->reasons[0] = 0;
+	advance(link);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	round_start(timer->data);
+}
+
+/* A quarter of it by chance, so that processes do not come in step. */
 static void retry_later(struct db_link *link)
 {
-	finish(link);
-	if (link->closing)
-		return;
-	uv_timer_start(&link->timer, on_retry, link->backoff_ms, 0);
+	unsigned wait = link->backoff_ms;
+	wait -= (unsigned)(uv_hrtime() / 64 % (wait / 4 + 1));
+	uv_timer_start(&link->timer, on_retry, wait, 0);
 	link->backoff_ms = link->backoff_ms * 2 > BACKOFF_MOST_MS ? BACKOFF_MOST_MS : link->backoff_ms * 2;
 }
 
-static void log_reason(struct db_link *link, const char *event)
+static void next_host(struct db_link *link)
 {
-	char reason[200];
-	const char *said = link->pg ? PQerrorMessage(link->pg) : "no memory";
-	size_t len = strcspn(said, "\n");
-	if (len >= sizeof reason)
-		len = sizeof reason - 1;
-	memcpy(reason, said, len);
-	reason[len] = 0;
-	log_line(LOG_WARN, event, LOG_TEXT("reason", reason));
+	link->tried++;
+	link->address = 0;
 }
 
-static void on_connect_timeout(uv_timer_t *timer)
+static void attempt_failed(struct db_link *link, const char *reason)
+{
+	uv_timer_stop(&link->timer);
+	note_reason(link, reason);
+	finish(link);
+	advance(link);
+}
+
+static void on_deadline(uv_timer_t *timer)
 {
 	struct db_link *link = timer->data;
-	log_line(LOG_WARN, "db_connect_timeout", LOG_NUMBER("after_ms", CONNECT_TIMEOUT_MS));
-	retry_later(link);
+	link->silent++;
+	bool looked_up = link->pg != NULL;
+	db_hosts_forget_waiter(link->hosts, link);
+	note_reason(link, looked_up ? "no answer in time" : "its name was not looked up in time");
+	finish(link);
+	if (!looked_up)
+		next_host(link);
+	advance(link);
 }
 
-static void connect_start(struct db_link *link)
+static bool attempt(struct db_link *link, const char *address)
 {
-	char name[32]; /* tells `tantu migrate` which programs are there */
-	snprintf(name, sizeof name, "tantu/%d", db_schema_version());
-	const char *keys[] = {
-		"dbname",           "options", "application_name", "client_encoding", "keepalives_idle",
-		"tcp_user_timeout", NULL
-	};
-	const char *values[] = { link->conninfo, link->options, name, "UTF8", "30", "20000", NULL };
-	link->pg = PQconnectStartParams(keys, values, 1);
+	link->pg = conninfo_start(db_hosts_conninfo(link->hosts), current_host(link), address, link->options);
 	if (!link->pg || PQstatus(link->pg) == CONNECTION_BAD) {
-		log_reason(link, "db_connect_failed");
-		retry_later(link);
-		return;
+		note_reason(link, link->pg ? PQerrorMessage(link->pg) : "no memory");
+		finish(link);
+		return false;
 	}
 	PQsetnonblocking(link->pg, 1);
-	uv_timer_start(&link->timer, on_connect_timeout, CONNECT_TIMEOUT_MS, 0);
+	uv_timer_start(&link->timer, on_deadline, db_hosts_patience_ms(link->hosts), 0);
 	watch(link, UV_WRITABLE);
+	return true;
+}
+
+/* Goes on with the round, until something is under way or nothing is left. */
+static void advance(struct db_link *link)
+{
+	const char *address;
+	while (link->tried < db_hosts_count(link->hosts)) {
+		switch (db_hosts_lookup(link->hosts, link, current_host(link), link->address, &address)) {
+		case HOSTS_WAIT:
+			uv_timer_start(&link->timer, on_deadline, db_hosts_patience_ms(link->hosts), 0);
+			return;
+		case HOSTS_AT:
+			link->address++;
+			if (attempt(link, address))
+				return;
+			break;
+		case HOSTS_NOWHERE:
+			if (link->address == 0)
+				note_reason(link, "no such host");
+			next_host(link);
+		}
+	}
+	if (db_hosts_round_failed(link->hosts, link, link->silent > 0, link->reasons))
+		retry_later(link);
 }
 
 static void connect_step(struct db_link *link)
 {
-	link->polled =
-		0; /* the next host's socket may have the number of the last one's: it is watched anew */
+	link->polled = 0; /* another socket may have the number of the last one: it is watched anew */
 	switch (PQconnectPoll(link->pg)) {
 	case PGRES_POLLING_READING:
 		watch(link, UV_READABLE);
@@ -132,24 +183,46 @@ static void connect_step(struct db_link *link)
 	case PGRES_POLLING_OK:
 		uv_timer_stop(&link->timer);
 		link->connected = true;
-		link->backoff_ms = BACKOFF_FIRST_MS;
 		watch(link, UV_READABLE);
+		db_hosts_connected(link->hosts, current_host(link));
 		link->events->on_connected(link);
 		return;
 	default:
-		log_reason(link, "db_connect_failed");
-		uv_timer_stop(&link->timer);
-		retry_later(link);
+		attempt_failed(link, PQerrorMessage(link->pg));
 	}
 }
 
-static void lost(struct db_link *link, const char *event)
+void db_link_looked_up(struct db_link *link)
+{
+	uv_timer_stop(&link->timer);
+	advance(link);
+}
+
+/* Not all at the same instant. */
+void db_link_try_again(struct db_link *link)
 {
 	if (!link->closing)
-		log_reason(link, event);
+		uv_timer_start(&link->timer, on_retry, uv_hrtime() / 64 % APART_MS, 0);
+}
+
+void db_link_settled(struct db_link *link)
+{
+	link->backoff_ms = BACKOFF_FIRST_MS;
+}
+
+/* --- a connection that stands --- */
+
+static void lost(struct db_link *link, const char *reason)
+{
+	char line[200];
+	snprintf(line, sizeof line, "%.*s", (int)strcspn(reason, "\n"), reason);
 	link->connected = false;
+	if (!link->closing)
+		db_hosts_lost(link->hosts, line);
 	link->events->on_lost(link);
-	retry_later(link);
+	finish(link);
+	if (!link->closing)
+		retry_later(link);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -162,7 +235,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	if (status < 0 || ((events & UV_READABLE) && !PQconsumeInput(link->pg))) {
 		link->events->on_input(link); /* what came before the end still counts */
 		if (link->connected)
-			lost(link, "db_connection_lost");
+			lost(link, PQerrorMessage(link->pg));
 		return;
 	}
 	if (events & UV_WRITABLE)
@@ -181,13 +254,8 @@ void db_link_flush(struct db_link *link)
 
 void db_link_drop(struct db_link *link, const char *why)
 {
-	log_line(LOG_WARN, "db_connection_dropped", LOG_TEXT("reason", why));
-	if (link->connected) {
-		link->connected = false;
-		link->events->on_lost(link);
-	}
-	uv_timer_stop(&link->timer);
-	retry_later(link);
+	if (link->connected)
+		lost(link, why);
 }
 
 void db_link_open(struct db_link *link)
@@ -196,7 +264,8 @@ void db_link_open(struct db_link *link)
 	link->socket = -1;
 	uv_timer_init(link->loop, &link->timer);
 	link->timer.data = link;
-	connect_start(link);
+	db_hosts_joined(link->hosts);
+	round_start(link);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -207,11 +276,13 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void db_link_close(struct db_link *link)
 {
+	bool was_connected = link->connected;
 	link->closing = true;
-	if (link->connected) {
+	if (was_connected) {
 		link->connected = false;
 		link->events->on_lost(link);
 	}
+	db_hosts_left(link->hosts, link, was_connected);
 	finish(link);
 	uv_close((uv_handle_t *)&link->timer, on_timer_closed);
 }

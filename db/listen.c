@@ -22,6 +22,7 @@ static void listening(struct db_listener *listener)
 	if (listener->hears || PQstatus(listener->link.pg) != CONNECTION_OK)
 		return;
 	listener->hears = true;
+	db_link_settled(&listener->link);
 	if (options->on_deaf)
 		options->on_deaf(options->context);
 }
@@ -92,7 +93,7 @@ struct db_listener *listener_new(struct db *db)
 	INVARIANT(listener);
 	listener->db = db;
 	listener->link.loop = db->loop;
-	listener->link.conninfo = db->options.conninfo;
+	listener->link.hosts = db->hosts;
 	listener->link.options = "-c TimeZone=UTC";
 	listener->link.events = &events;
 	db_link_open(&listener->link);

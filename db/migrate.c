@@ -2,6 +2,7 @@
  * Invariant: under the advisory lock, a migration's version row and its changes commit together or not at
  * all; a database newer than the program is refused before anything is touched. */
 #include "db/migrate.h"
+#include "db/conninfo.h"
 #include "db/schema.h"
 #include "service/log.h"
 #include <libpq-fe.h>
@@ -30,12 +31,10 @@ static bool fail(PGconn *pg, PGresult *result, const char *doing, char *why, siz
 
 static PGconn *connect_as_owner(const char *conninfo, char *why, size_t why_size)
 {
-	PGconn *pg = PQconnectdb(conninfo);
-	if (PQstatus(pg) == CONNECTION_OK)
-		return pg;
-	fail(pg, NULL, "TANTU_OWNER_DATABASE", why, why_size);
-	PQfinish(pg);
-	return NULL;
+	static const char setting[] = "TANTU_OWNER_DATABASE: ";
+	size_t used = sizeof setting - 1;
+	snprintf(why, why_size, "%s", setting);
+	return why_size > used ? db_connect(conninfo, why + used, why_size - used) : NULL;
 }
 
 /* *locked_out (may be NULL) tells that a lock did not come in time. */

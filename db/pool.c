@@ -264,6 +264,7 @@ struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct met
 	db->unavailable = metric_counter(metrics, "tantu_db_unavailable_total",
 					 "Calls refused for want of a connection", "");
 	init_handles(db);
+	db->hosts = db_hosts_new(loop, options->conninfo, DB_PRIMARY, metrics);
 	for (int i = 0; i < DB_LANES; i++)
 		lane_open(db, (enum db_lane)i);
 	if (options->listen) {
@@ -294,6 +295,7 @@ void pool_handle_closed(struct db *db)
 	for (int l = 0; l < DB_LANES; l++)
 		for (int i = 0; i < db->lane[l].connections; i++)
 			free(db->lane[l].connection[i]);
+	db_hosts_free(&db->hosts);
 	free_shapes(db);
 	free(db);
 	if (on_closed)

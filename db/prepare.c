@@ -132,6 +132,7 @@ void prepare_input(struct db_connection *c)
 				return;
 			}
 			c->state = CONNECTION_IDLE;
+			db_link_settled(&c->link);
 			pool_connection_idle(c->db);
 		} else {
 			take(c, result);
