@@ -19,6 +19,12 @@ static bool is_shutdown(const char *sqlstate)
 	return strncmp(sqlstate, "57P0", 4) == 0;
 }
 
+/* It was the primary and is no more: nothing was done, and another server will do it. */
+static bool is_read_only(const char *sqlstate)
+{
+	return strcmp(sqlstate, "25006") == 0;
+}
+
 static void expect(struct db_connection *c, struct db_call *call, int step)
 {
 	INVARIANT(c->expected_count < (int)(sizeof c->expected / sizeof c->expected[0]));
@@ -145,7 +151,7 @@ static void answer_ok(struct db_call *call)
 static void run_again_or_fail(struct db_connection *c, struct db_call *call)
 {
 	bool innocent = c->guilty && c->guilty != call;
-	bool passes = is_transient(c->sqlstate) || is_shutdown(c->sqlstate);
+	bool passes = is_transient(c->sqlstate) || is_shutdown(c->sqlstate) || is_read_only(c->sqlstate);
 	if (call->dropped || (!innocent && (passes ? call->tries >= 3 : c->group_size == 1))) {
 		answer_failed(c, call);
 		return;
@@ -171,7 +177,10 @@ static void end_group(struct db_connection *c)
 	for (int i = 0; i < size && !c->broken; i++)
 		answer_ok(group[i]);
 	c->group_size = 0;
-	pool_connection_idle(c->db);
+	if (c->broken && is_read_only(c->sqlstate))
+		db_link_drop(&c->link, "the server has become read-only");
+	else
+		pool_connection_idle(c->db);
 }
 
 static void take_result(struct db_connection *c, PGresult *result)
@@ -193,7 +202,7 @@ static void take_result(struct db_connection *c, PGresult *result)
 		c->gone = c->gone || !PQresultErrorField(result, PG_DIAG_SQLSTATE);
 		if (!c->broken && !c->gone) {
 			keep_error(c, result);
-			c->guilty = e ? e->call : NULL;
+			c->guilty = e && !is_read_only(c->sqlstate) ? e->call : NULL;
 		}
 	}
 	PQclear(result);
@@ -259,12 +268,32 @@ static void on_closed(struct db_link *link)
 	pool_handle_closed(((struct db_connection *)link)->db);
 }
 
-void connection_check_deadline(struct db_connection *c, uint64_t now)
+void connection_check(struct db_connection *c, uint64_t now)
 {
-	uint64_t seconds = c->lane->name == DB_LANE_work ? WORK_SECONDS : GROUP_SECONDS;
-	bool waits = c->state == CONNECTION_BUSY || c->state == CONNECTION_PREPARING;
-	if (waits && now - c->sent_at > seconds * 1000000000ull)
+	uint64_t seconds = c->state == CONNECTION_PREPARING ? PREPARE_SECONDS
+			   : c->lane->name == DB_LANE_work  ? WORK_SECONDS
+							    : GROUP_SECONDS;
+	if (connection_waits(c) && now - c->sent_at > seconds * 1000000000ull)
 		db_link_drop(&c->link, "no answer in time");
+	else if (c->state == CONNECTION_IDLE && !db_link_suits(&c->link))
+		db_link_drop(&c->link, "the server has changed its part");
+}
+
+bool connection_waits(const struct db_connection *c)
+{
+	return c->state == CONNECTION_BUSY || c->state == CONNECTION_PREPARING;
+}
+
+void connection_give_up_reads(struct db_connection *c)
+{
+	static const struct db_reply unavailable = { .outcome = DB_UNAVAILABLE };
+	for (int i = 0; i < c->group_size && c->state == CONNECTION_BUSY; i++) {
+		struct db_call *call = c->group[i];
+		if (call->dropped)
+			continue;
+		call->dropped = true; /* first: the answer may ask anew */
+		call->done(call->context, &unavailable);
+	}
 }
 
 struct db_connection *connection_new(struct db *db, struct lane *lane)

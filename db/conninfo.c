@@ -126,17 +126,19 @@ bool conninfo_parse(struct conninfo *c, const char *text, enum db_server server,
 		return false;
 	}
 	PQconninfoOption *open = *value_of(c->options, "service") ? NULL : PQconndefaults();
-	const char *key[] = { "host", "hostaddr", "port", "target_session_attrs", "connect_timeout" };
-	char said[5][1024];
-	for (int i = 0; i < 5; i++) {
+	const char *key[] = { "host", "hostaddr", "port", "connect_timeout" };
+	char said[4][1024];
+	for (int i = 0; i < 4; i++) {
 		const char *own = value_of(c->options, key[i]);
 		/* an address of its own leaves no room for the environment's host name, and the reverse */
 		bool whole = i < 2 && (*value_of(c->options, "host") || *value_of(c->options, "hostaddr"));
 		snprintf(said[i], sizeof said[i], "%s", *own || whole ? own : value_of(open, key[i]));
 	}
+	const char *attributes = value_of(c->options, "target_session_attrs");
 	PQconninfoFree(open);
 	if (!take_hosts(c, said[0], said[1], said[2], why, why_size) ||
-	    !take_attributes(c, said[3], server, why, why_size) || !take_timeout(c, said[4], why, why_size)) {
+	    !take_attributes(c, attributes, server, why, why_size) ||
+	    !take_timeout(c, said[3], why, why_size)) {
 		conninfo_free(c);
 		return false;
 	}

@@ -11,6 +11,9 @@ enum {
 	GROUP_LEAST = 4,
 	LANE_CONNECTIONS_MOST = 4,
 	GROUP_SECONDS = 20,
+	HANG_CALLS = 4,    /* seconds without a sign of life after which nobody waits for PostgreSQL */
+	HANG_SECONDS = 15, /* and after how many more all connections are given up for others */
+	PREPARE_SECONDS = 10,
 	WORK_SECONDS = 900,
 	PATIENCE_MS = 1000
 };
@@ -87,18 +90,23 @@ struct db {
 	uv_timer_t watchdog;
 	uv_idle_t spin; /* keeps the loop turning while something waits to be sent */
 	bool spinning;
+	uint64_t hangs_since; /* uv_hrtime; 0: PostgreSQL answers */
 	bool was_ready, closing;
 	int open_handles;
 	void (*on_closed)(void *);
 	void *closed_context;
-	struct metric *errors, *unavailable;
+	struct metric *errors, *unavailable, *hangs;
 };
 
 /* connection.c */
 struct db_connection *connection_new(struct db *db, struct lane *lane);
 /* At most `most` of what waits. */
 void connection_send_group(struct db_connection *connection, int most);
-void connection_check_deadline(struct db_connection *connection, uint64_t now);
+/* Once a second: is it answered in time, is its server still the right one? */
+void connection_check(struct db_connection *connection, uint64_t now);
+bool connection_waits(const struct db_connection *connection); /* for what it has sent */
+/* PostgreSQL hangs: who reads is told now, and what still comes is dropped. */
+void connection_give_up_reads(struct db_connection *connection);
 
 /* prepare.c: all statements of the lane; true when done (or the process was told it is unfit) */
 void prepare_start(struct db_connection *connection);
@@ -114,6 +122,10 @@ void pool_handle_closed(struct db *db);
 
 /* listen.c */
 struct db_listener *listener_new(struct db *db);
+/* Once a second; busy: something is awaited elsewhere. Asks PostgreSQL for a sign of life when there was none
+ * for a while, and answers for how many calls none has come. */
+int listener_watch(struct db_listener *listener, bool busy);
+void listener_drop(struct db_listener *listener, const char *why);
 void listener_close(struct db_listener *listener);
 
 #endif

@@ -252,6 +252,18 @@ void db_link_flush(struct db_link *link)
 	watch(link, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
+bool db_link_suits(const struct db_link *link)
+{
+	const char *wanted = db_hosts_conninfo(link->hosts)->attributes;
+	const char *standby = PQparameterStatus(link->pg, "in_hot_standby");
+	const char *read_only = PQparameterStatus(link->pg, "default_transaction_read_only");
+	bool is_standby = standby && strcmp(standby, "on") == 0;
+	bool writes = !is_standby && !(read_only && strcmp(read_only, "on") == 0);
+	if (strcmp(wanted, "standby") == 0)
+		return is_standby;
+	return strcmp(wanted, "any") == 0 || (strcmp(wanted, "primary") == 0 ? !is_standby : writes);
+}
+
 void db_link_drop(struct db_link *link, const char *why)
 {
 	if (link->connected)

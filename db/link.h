@@ -42,6 +42,8 @@ void db_link_open(struct db_link *link);
 void db_link_flush(struct db_link *link);
 /* It is of use: the next loss is followed by a first attempt almost at once. */
 void db_link_settled(struct db_link *link);
+/* The server is still what was looked for; PostgreSQL tells when it changes. */
+bool db_link_suits(const struct db_link *link);
 /* Give the connection up (it misbehaves); on_lost follows at once, then a reconnect. */
 void db_link_drop(struct db_link *link, const char *why);
 void db_link_close(struct db_link *link);

@@ -9,6 +9,7 @@ struct db_listener {
 	struct db *db;
 	bool hears; /* LISTEN is through */
 	bool refused;
+	int quiet, unanswered; /* seconds since the last word; calls since a sign of life was asked for */
 };
 
 /* Only what is asked after LISTEN is through cannot be missed, so only then the others look again. */
@@ -48,6 +49,7 @@ static void on_connected(struct db_link *link)
 		return;
 	}
 	listener->hears = listener->refused = false;
+	listener->quiet = listener->unanswered = 0;
 	db_link_flush(link);
 }
 
@@ -56,6 +58,7 @@ static void on_input(struct db_link *link)
 	struct db_listener *listener = (struct db_listener *)link;
 	struct db_options *options = &listener->db->options;
 	PGnotify *heard;
+	listener->quiet = listener->unanswered = 0;
 	drain_results(listener);
 	if (!listener->link.connected)
 		return;
@@ -69,6 +72,7 @@ static void on_lost(struct db_link *link)
 {
 	struct db_listener *listener = (struct db_listener *)link;
 	listener->hears = false;
+	listener->unanswered = 0;
 	if (listener->db->options.on_deaf)
 		listener->db->options.on_deaf(listener->db->options.context);
 }
@@ -79,6 +83,27 @@ static void on_closed(struct db_link *link)
 	struct db *db = listener->db;
 	free(listener);
 	pool_handle_closed(db);
+}
+
+/* Calls are counted, not time: a process that was itself asleep must not blame PostgreSQL. */
+int listener_watch(struct db_listener *listener, bool busy)
+{
+	if (!listener->hears)
+		return 0;
+	if (listener->unanswered > 0)
+		return ++listener->unanswered;
+	if (++listener->quiet < (busy ? 2 : 10))
+		return 0;
+	if (PQsendQuery(listener->link.pg, "") == 1) {
+		listener->unanswered = 1;
+		db_link_flush(&listener->link);
+	}
+	return listener->unanswered;
+}
+
+void listener_drop(struct db_listener *listener, const char *why)
+{
+	db_link_drop(&listener->link, why);
 }
 
 bool db_hears(const struct db *db)

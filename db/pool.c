@@ -128,7 +128,8 @@ static int lane_patience(struct db *db, struct lane *lane)
 		lane->down_since = 0;
 	else if (!lane->down_since)
 		lane->down_since = uv_hrtime();
-	bool gone = lane->down_since && uv_hrtime() - lane->down_since > PATIENCE_MS * 1000000ull;
+	bool gone = db->hangs_since ||
+		    (lane->down_since && uv_hrtime() - lane->down_since > PATIENCE_MS * 1000000ull);
 	return db->closing || lane->connections == 0 || gone ? 0 : db->options.waiting_most;
 }
 
@@ -152,7 +153,7 @@ static int group_share(const struct lane *lane, int idle)
 static void lane_dispatch(struct db *db, struct lane *lane)
 {
 	int idle = lane_idle(lane);
-	for (int i = 0; i < lane->connections && lane->first; i++)
+	for (int i = 0; i < lane->connections && lane->first && !db->hangs_since; i++)
 		if (lane->connection[i]->state == CONNECTION_IDLE)
 			connection_send_group(lane->connection[i], group_share(lane, idle--));
 	int most = lane_patience(db, lane);
@@ -194,7 +195,7 @@ bool db_is_up(const struct db *db)
 	for (int i = 0; i < DB_LANES; i++)
 		if (!lane_is_up(&db->lane[i]))
 			return false;
-	return db->was_ready;
+	return db->was_ready && !db->hangs_since;
 }
 
 void pool_connection_idle(struct db *db)
@@ -210,13 +211,56 @@ void pool_connection_idle(struct db *db)
 		db->options.on_ready(db->options.context);
 }
 
+/* A connection has waited a second and more; jobs of the work lane may well. */
+static bool somebody_waits(const struct db *db, uint64_t now)
+{
+	for (int l = 0; l < DB_LANES; l++)
+		for (int i = 0; i < db->lane[l].connections && l != DB_LANE_work; i++) {
+			const struct db_connection *c = db->lane[l].connection[i];
+			if (connection_waits(c) && now - c->sent_at > 1000000000ull)
+				return true;
+		}
+	return false;
+}
+
+static void give_up_everything(struct db *db, const char *why)
+{
+	for (int l = 0; l < DB_LANES; l++)
+		for (int i = 0; i < db->lane[l].connections; i++)
+			db_link_drop(&db->lane[l].connection[i]->link, why);
+	listener_drop(db->listener, why);
+}
+
+/* The server is there and says nothing (stopped, or its disk does not answer). Nobody waits for it: who reads
+ * is refused at once; writes that were sent may yet be done. If it stays so, another host is looked for. */
+static void watch_for_hanging(struct db *db, uint64_t now)
+{
+	bool hangs = db->listener && listener_watch(db->listener, somebody_waits(db, now)) > HANG_CALLS;
+	if (hangs && !db->hangs_since) {
+		db->hangs_since = now;
+		metric_add(db->hangs, 1);
+		log_line(LOG_ERROR, "database_hangs", LOG_NUMBER("silent_seconds", HANG_CALLS));
+		struct lane *reads = &db->lane[DB_LANE_read];
+		for (int i = 0; i < reads->connections; i++)
+			connection_give_up_reads(reads->connection[i]);
+	} else if (hangs && now - db->hangs_since > HANG_SECONDS * 1000000000ull) {
+		db->hangs_since = 0;
+		give_up_everything(db, "PostgreSQL hangs");
+	} else if (!hangs && db->hangs_since) {
+		log_line(LOG_INFO, "database_hangs_no_more",
+			 LOG_NUMBER("seconds", (double)((now - db->hangs_since) / 1000000) / 1000));
+		db->hangs_since = 0;
+	}
+}
+
 static void on_watchdog(uv_timer_t *timer)
 {
 	struct db *db = timer->data;
 	uint64_t now = uv_hrtime();
 	for (int l = 0; l < DB_LANES; l++)
 		for (int i = 0; i < db->lane[l].connections; i++)
-			connection_check_deadline(db->lane[l].connection[i], now);
+			connection_check(db->lane[l].connection[i], now);
+	watch_for_hanging(db, now);
 	pool_wake(db); /* lanes without a connection lose their patience */
 }
 
@@ -263,6 +307,7 @@ struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct met
 	db->errors = metric_counter(metrics, "tantu_db_errors_total", "Statements that raised an error", "");
 	db->unavailable = metric_counter(metrics, "tantu_db_unavailable_total",
 					 "Calls refused for want of a connection", "");
+	db->hangs = metric_counter(metrics, "tantu_db_hangs_total", "Times PostgreSQL did not answer", "");
 	init_handles(db);
 	db->hosts = db_hosts_new(loop, options->conninfo, DB_PRIMARY, metrics);
 	for (int i = 0; i < DB_LANES; i++)

@@ -57,7 +57,7 @@ static int stop(void **state)
 	return 0;
 }
 
-static int open_pool(void **state)
+static inline int open_pool(void **state)
 {
 	(void)state;
 	memset(seen, 0, sizeof seen);
@@ -66,7 +66,7 @@ static int open_pool(void **state)
 	return 0;
 }
 
-static int close_pool(void **state)
+static inline int close_pool(void **state)
 {
 	(void)state;
 	rig_close(&rig);

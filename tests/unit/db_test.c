@@ -414,7 +414,8 @@ static void shapes_are_what_postgresql_described(void **state)
 	assert_string_equal(shape->column[0].name, "id");
 	assert_int_equal(shape->column[0].type, DB_INT8);
 	assert_int_equal(shape->column[2].type, DB_TEXT);
-	assert_int_equal(shape->column[7].type, DB_TIME);
+	assert_int_equal(shape->column[7].type, DB_INT8);
+	assert_int_equal(db_shape_of(rig.db, SQL_case_get)->column[0].type, DB_INT8);
 	assert_int_equal(db_shape_of(rig.db, SQL_region_get)->column[4].type, DB_TEXTS);
 	assert_int_equal(db_shape_of(rig.db, SQL_case_get)->column[7].type, DB_TEXT); /* an enum */
 }
