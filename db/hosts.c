@@ -211,23 +211,23 @@ static bool lookup_start(struct db_hosts *hosts, int number)
 	return true;
 }
 
-enum hosts_lookup db_hosts_lookup(struct db_hosts *hosts, struct db_link *link, int number, int wanted,
+enum hosts_lookup db_hosts_lookup(struct db_hosts *hosts, struct db_link *link, int host, int number,
 				  const char **address)
 {
-	const struct conninfo_host *named = &hosts->conninfo.host[number];
-	struct host *host = &hosts->host[number];
+	const struct conninfo_host *named = &hosts->conninfo.host[host];
+	struct host *known = &hosts->host[host];
 	*address = NULL;
 	if (*named->address || !*named->name || *named->name == '/' || *named->name == '@' ||
 	    is_literal(named->name))
-		return wanted == 0 ? HOSTS_AT : HOSTS_NOWHERE;
-	bool fresh = host->looked_up_at && now_ms() - host->looked_up_at < LOOKUP_FRESH_MS;
-	if (wanted == 0 && !fresh && (host->lookup || lookup_start(hosts, number))) {
-		list_add(&host->waiting, link);
+		return number == 0 ? HOSTS_AT : HOSTS_NOWHERE;
+	bool fresh = known->looked_up_at && now_ms() - known->looked_up_at < LOOKUP_FRESH_MS;
+	if (number == 0 && !fresh && (known->lookup || lookup_start(hosts, host))) {
+		list_add(&known->waiting, link);
 		return HOSTS_WAIT;
 	}
-	if (wanted >= host->addresses)
+	if (number >= known->addresses)
 		return HOSTS_NOWHERE;
-	*address = host->address[wanted];
+	*address = known->address[number];
 	return HOSTS_AT;
 }
 
@@ -246,7 +246,7 @@ static void say_away(struct db_hosts *hosts, const char *event, const char *reas
 {
 	hosts->said_at = now_ms();
 	log_line(LOG_WARN, event, LOG_TEXT("server", server_name(hosts)), LOG_TEXT("reason", reason),
-		 LOG_NUMBER("seconds", (double)((hosts->said_at - hosts->away_since) / 1000)));
+		 LOG_NUMBER("seconds", (double)(hosts->said_at - hosts->away_since) / 1000));
 }
 
 /* The scout has found the way, or is gone: all others try now. */

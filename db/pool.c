@@ -248,7 +248,7 @@ static void watch_for_hanging(struct db *db, uint64_t now)
 		give_up_everything(db, "PostgreSQL hangs");
 	} else if (!hangs && db->hangs_since) {
 		log_line(LOG_INFO, "database_hangs_no_more",
-			 LOG_NUMBER("seconds", (double)((now - db->hangs_since) / 1000000) / 1000));
+			 LOG_NUMBER("seconds", (double)(now - db->hangs_since) / 1e9));
 		db->hangs_since = 0;
 	}
 }

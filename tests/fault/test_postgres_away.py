@@ -149,6 +149,8 @@ def test_a_postgres_that_goes_and_comes_back(load, how):
     back = load.is_back()
     print(f"\n{how}: back after {back:.2f} s, slowest answer {load.slowest():.2f} s, {sorted(map(str, load.codes()))}")
     assert back <= RETURN_SECONDS
+    wait_until(lambda: load.server.events("database_back"), 10, "all connections")
+    assert len(load.server.events("database_lost")) == len(load.server.events("database_back")) == 1
     assert (503, "database_unavailable") in load.codes()
     assert load.codes() <= {(200, None), (503, "database_unavailable"), (503, "outcome_unknown"), (409, "request_in_progress")}
     assert load.slowest() < 15
@@ -175,6 +177,9 @@ def test_a_postgres_that_hangs_for_long_is_given_up(load):
     assert back <= RETURN_SECONDS
     assert (503, "outcome_unknown") in load.codes() and (503, "database_unavailable") in load.codes()
     assert load.slowest() < GROUP_SECONDS + 10
+    # Who only reads is told as soon as a sign of life is missed.
+    assert max(seconds for asker in load.readers for _, _, seconds in asker.notes) < GROUP_SECONDS - 5
+    assert len(load.server.events("database_hangs")) == 1
     load.settle()
 
 
@@ -183,7 +188,8 @@ def test_a_frozen_postmaster_does_not_hinder_those_who_are_in(load, place, make_
     postmaster = int((load.cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
     load.cluster.freeze([postmaster])
     late = make_server("serve", "--no-work", database=place, wait=False)
-    wait_until(lambda: late.events("db_connect_timeout"), 30, "the late server's patience")
+    [line] = wait_until(lambda: late.events("database_away"), 30, "the late server's patience")
+    assert "no answer in time" in line["reason"]
     assert late.running and not late.events("listening")
     assert load.is_back() <= RETURN_SECONDS
     load.cluster.revive()
@@ -199,8 +205,11 @@ def test_postgres_may_come_later(mortal, place, make_server):
         server = make_server("serve", database=place, wait=False)
         worker = make_server("work", database=place)
         for program in (server, worker):
-            wait_until(lambda program=program: len(program.events("db_connect_failed")) > 20, 30, "some attempts")
+            wait_until(lambda program=program: program.events("database_away"), 30, "a first round of attempts")
+        time.sleep(2)
+        for program in (server, worker):
             assert program.running
+            assert len(program.events("database_away")) == 1, "one line, not one an attempt"
         assert not server.events("listening") and not worker.events("working")
     finally:
         mortal.start()
