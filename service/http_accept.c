@@ -156,8 +156,11 @@ static void on_listener_closed(uv_handle_t *handle)
 	http_server_handle_closed(handle->data);
 }
 
+/* Those who have knocked already are let in: closing the door would cut off what they sent. */
 void http_accept_stop(struct http_server *server)
 {
+	while (accept_one(server))
+		;
 	server->accept_at = UINT64_MAX;
 	uv_close((uv_handle_t *)&server->listener, on_listener_closed);
 	close(server->listen_fd);

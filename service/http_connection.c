@@ -134,7 +134,8 @@ static void linger(struct http_connection *c)
 static void answered(struct http_connection *c)
 {
 	struct http_exchange *x = c->exchange;
-	bool close = x->close || c->server->stopping;
+	bool over = c->server->stopping && c->server->last_call_at == UINT64_MAX;
+	bool close = x->close || over; /* who was not told that we close may be sending already */
 	c->exchange = NULL;
 	free(c->head_copy);
 	c->head_copy = NULL;

@@ -33,12 +33,15 @@ static void on_timer(uv_timer_t *timer)
 	server->timer_at = UINT64_MAX;
 	if (server->accept_at <= now)
 		http_accept_resume(server);
+	if (server->last_call_at <= now)
+		http_server_last_call(server);
 	if (server->stop_at <= now)
 		http_server_cut(server);
 	for (int state = 0; state < HTTP_CONNECTION_CLOSED; state++)
 		expire(server, (enum http_connection_state)state, now);
 	if (!uv_is_closing((uv_handle_t *)&server->timer)) {
 		http_deadline_arm(server, server->accept_at);
+		http_deadline_arm(server, server->last_call_at);
 		http_deadline_arm(server, server->stop_at);
 	}
 }
@@ -52,7 +55,8 @@ void http_deadline_start(struct http_server *server)
 	server->duration[HTTP_CONNECTION_HALF_CLOSED] = limits->half_close_ms;
 	server->duration[HTTP_CONNECTION_WRITING] = limits->write_ms;
 	server->duration[HTTP_CONNECTION_LINGERING] = limits->linger_ms;
-	server->timer_at = server->accept_at = server->stop_at = UINT64_MAX;
+	server->timer_at = server->accept_at = UINT64_MAX;
+	server->stop_at = server->last_call_at = UINT64_MAX;
 	uv_timer_init(server->loop, &server->timer);
 	server->timer.data = server;
 	server->open_handles++;

@@ -87,8 +87,8 @@ struct http_server {
 	uv_check_t check;
 	unsigned open_handles;
 	struct http_list lists[HTTP_CONNECTION_STATES];
-	unsigned duration[HTTP_CONNECTION_STATES]; /* in ms; 0: no deadline */
-	uint64_t timer_at, accept_at, stop_at;     /* in the loop's ms; UINT64_MAX: not set */
+	unsigned duration[HTTP_CONNECTION_STATES];           /* in ms; 0: no deadline */
+	uint64_t timer_at, accept_at, stop_at, last_call_at; /* in the loop's ms; UINT64_MAX: not set */
 	struct http_connection *due, **due_end;
 	size_t connections;
 	bool stopping, told_stopped;
@@ -159,6 +159,7 @@ void http_accept_stop(struct http_server *server);
 void http_server_connection_closed(struct http_server *server);
 void http_server_handle_closed(struct http_server *server);
 void http_server_cut(struct http_server *server);
+void http_server_last_call(struct http_server *server);
 void http_server_count_refusal(struct http_server *server, const char *code);
 const char *http_server_date(struct http_server *server);
 

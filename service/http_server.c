@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What idle clients sent just before the end was known is still taken. */
+enum { LAST_CALL_MS = 100 };
+
 struct http_limits http_limits_default(void)
 {
 	return (struct http_limits){
@@ -128,6 +131,14 @@ void http_server_cut(struct http_server *server)
 			http_connection_gone(server->lists[state].first);
 }
 
+/* Who has said nothing until now has nothing to be answered. */
+void http_server_last_call(struct http_server *server)
+{
+	server->last_call_at = UINT64_MAX;
+	while (server->lists[HTTP_CONNECTION_IDLE].first)
+		http_connection_close(server->lists[HTTP_CONNECTION_IDLE].first);
+}
+
 void http_server_stop(struct http_server *server, unsigned grace_ms, void (*on_stopped)(void *context),
 		      void *context)
 {
@@ -136,8 +147,8 @@ void http_server_stop(struct http_server *server, unsigned grace_ms, void (*on_s
 	server->on_stopped = on_stopped;
 	server->stopped_context = context;
 	http_accept_stop(server);
-	while (server->lists[HTTP_CONNECTION_IDLE].first)
-		http_connection_close(server->lists[HTTP_CONNECTION_IDLE].first);
+	server->last_call_at = uv_now(server->loop) + LAST_CALL_MS;
+	http_deadline_arm(server, server->last_call_at);
 	server->stop_at = uv_now(server->loop) + grace_ms;
 	http_deadline_arm(server, server->stop_at);
 	close_if_empty(server);

@@ -56,6 +56,7 @@ class Wire:
         self.address, self.token, self.timeout = address, token, timeout
         self.socket = None
         self.rest = b""
+        self.half = False  # the last connection ended within an answer
 
     def close(self):
         if self.socket:
@@ -71,6 +72,16 @@ class Wire:
         return self.send("POST", path, data, "text/csv", key)
 
     def send(self, method, path, data=b"", kind=None, key=None, match=None):
+        try:
+            self.begin(method, path, data, kind, key, match)
+            return self.answer(method)
+        except BaseException:
+            self.half = bool(self.rest)
+            self.close()
+            raise
+
+    def begin(self, method, path, data=b"", kind=None, key=None, match=None):
+        """Sends the request and leaves its answer for later."""
         lines = [f"{method} /api/v1{path} HTTP/1.1", f"Host: {self.address}"]
         if self.token:
             lines.append(f"Authorization: Bearer {self.token}")
@@ -80,16 +91,11 @@ class Wire:
             lines.append(f'If-Match: "{match}"')
         if data:
             lines += [f"Content-Type: {kind}", f"Content-Length: {len(data)}"]
-        try:
-            if not self.socket:
-                host, port = self.address.rsplit(":", 1)
-                self.socket = socket.create_connection((host, int(port)), self.timeout)
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
-            return self.answer(method)
-        except BaseException:
-            self.close()
-            raise
+        if not self.socket:
+            host, port = self.address.rsplit(":", 1)
+            self.socket = socket.create_connection((host, int(port)), self.timeout)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
 
     def more(self):
         data = self.socket.recv(65536)
