@@ -18,9 +18,9 @@ struct command {
 	struct {
 		const char *line, *says;
 	} examples[COMMAND_EXAMPLES_MOST];
-	/* Exit status: EXIT_DONE … or its own, said in `about`. config NULL when `bare`. */
+	/* Exit status: EXIT_DONE … or its own, said in `about`. config is NULL unless READS_SETTINGS. */
 	int (*run)(const struct config *config, const struct arguments *arguments);
-	bool bare; /* it reads the settings itself, or needs none */
+	enum { READS_SETTINGS, READS_THEM_ITSELF, READS_NONE } reads;
 };
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_DIFFERS };
 
@@ -39,6 +39,9 @@ int complain(const char *why);
 
 int run_serve(const struct config *config, const struct arguments *arguments);
 int run_work(const struct config *config, const struct arguments *arguments);
+int run_config_check(const struct config *none, const struct arguments *arguments);
+int run_config_show(const struct config *none, const struct arguments *arguments);
+int run_config_example(const struct config *none, const struct arguments *arguments);
 int run_migrate(const struct config *config, const struct arguments *arguments);
 
 #endif

@@ -38,7 +38,21 @@ const struct command commands[] = {
 	  .about = "In one snapshot, with the server running or not. Names every difference and ends with 3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify totals", "" } } },
-	{ "help", "show the commands, or one of them", .run = run_help, .bare = true,
+	{ "config check", "say all that is wrong with the settings, a line each", .run = run_config_check,
+	  .reads = READS_THEM_ITSELF,
+	  .about = "Lines that begin with `wrong:` stop a start; lines that begin with `note:` do not. Ends "
+		   "with 1 "
+		   "when anything is wrong. Nothing is opened or connected to: that is what tantu doctor "
+		   "does.",
+	  .examples = { { "tantu config check", "what the next start would read" },
+			{ "tantu config check --config new.conf", "a file, before it is put in place" } } },
+	{ "config show", "print every setting and where it came from", .run = run_config_show,
+	  .reads = READS_THEM_ITSELF, .about = "Passwords are masked.",
+	  .examples = { { "tantu config show", "" } } },
+	{ "config example", "print a configuration file to begin with", .run = run_config_example,
+	  .reads = READS_NONE, .about = "Every setting with what it means and its default, as a remark.",
+	  .examples = { { "tantu config example >/etc/tantu/tantu.conf", "" } } },
+	{ "help", "show the commands, or one of them", .run = run_help, .reads = READS_NONE,
 	  .arguments = { { "COMMAND", NULL, "the command" }, { "WORD", NULL, "its second word" } },
 	  .examples = { { "tantu help serve", "the same as tantu serve --help" } } },
 	{ 0 },
@@ -75,7 +89,7 @@ void command_rules(const struct command *command, struct command_rules *rules)
 		add_setting(rules, &count, s);
 		at += len + strspn(at + len, " ");
 	}
-	if (!command->bare || command->settings)
+	if (command->reads != READS_NONE)
 		add(rules, &count, (struct argument_rule){ "--config", "FILE", "the configuration file" });
 	add(rules, &count, (struct argument_rule){ "--help", NULL, "show this" });
 }

@@ -83,7 +83,8 @@ static int run_command(const struct command *command, int argc, char **argv)
 	}
 	if (!arguments_check(&arguments, rules.rule, why, sizeof why))
 		return complain(why);
-	return command->bare ? command->run(NULL, &arguments) : run_configured(command, &arguments);
+	return command->reads == READS_SETTINGS ? run_configured(command, &arguments)
+						: command->run(NULL, &arguments);
 }
 
 int main(int argc, char **argv)
