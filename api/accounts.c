@@ -55,7 +55,7 @@ static request_step *const hashing_steps[] = { step_hash, step_hashed, step_ask,
 static request_step *const changing_steps[] = { step_hash,   step_hashed, step_ask,
 						step_forget, step_answer, NULL };
 
-static const struct field account_in[] = {
+const struct field account_in[] = {
 	{ "user", F_TEXT, .required = true, .max = 64 },
 	{ "password", F_SECRET, .required = true, .min = 8, .max = 200 },
 	{ "role", F_ENUM, .required = true, .of = role_names },

@@ -10,5 +10,6 @@ extern const struct endpoint case_endpoints[], total_endpoints[], plan_endpoints
 	meta_endpoints[];
 
 extern const char *const stage_names[]; /* cases.c */
+extern const struct field account_in[]; /* accounts.c; `tantu user` checks by it too */
 
 #endif

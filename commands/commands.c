@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PASSWORD_FILE                                                                       \
+	{                                                                                   \
+		"--password-file", "FILE", "take the password from this file: its one line" \
+	}
+
 const struct command commands[] = {
 	{ "serve", "serve the API, and run jobs too", .run = run_serve, .settings = "listen processes work",
 	  .about = "Serves until it gets SIGTERM or SIGINT; then it takes no new request, answers those "
@@ -38,6 +43,27 @@ const struct command commands[] = {
 	  .about = "In one snapshot, with the server running or not. Names every difference and ends with 3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify totals", "" } } },
+	{ "user create", "make an account", .run = run_user_create,
+	  .arguments = { { "NAME", NULL, "who signs in by it: 1 to 64 characters", true },
+			 { "--role", "ROLE",
+			   "contractor, assessor, centre, county, manager, auditor or admin", true },
+			 { "--region", "CODE",
+			   "what the account sees; needed for county, manager and auditor" },
+			 { "--contractor", "CODE", "with role contractor; a new code makes the contractor" },
+			 { "--centre", "CODE", "with role centre; a new code makes the centre" },
+			 PASSWORD_FILE },
+	  .about =
+		  "The rules of POST /users. The password (8 to 200 characters) is asked for on a terminal, "
+		  "or read "
+		  "from standard input, or from a file. The server need not run. Prints id and role as JSON.",
+	  .examples = { { "tantu user create ma --role manager --region 640324", "asks for the password" },
+			{ "tantu user create root2 --role admin --password-file pw", "" } } },
+	{ "user reset", "give an account a new password and end its sessions", .run = run_user_reset,
+	  .arguments = { { "NAME", NULL, "the account", true },
+			 { "--enable", NULL, "and let it sign in again, if it was disabled" },
+			 PASSWORD_FILE },
+	  .about = "On every server at once. The server need not run.",
+	  .examples = { { "tantu user reset admin", "asks for the new password" } } },
 	{ "config check", "say all that is wrong with the settings, a line each", .run = run_config_check,
 	  .reads = READS_THEM_ITSELF,
 	  .about = "Lines that begin with `wrong:` stop a start; lines that begin with `note:` do not. Ends "

@@ -37,14 +37,19 @@ static void row(FILE *out, const char *left, const char *right)
 	fill(out, right, RIGHT, RIGHT);
 }
 
+/* The blanks within a part stay together. */
 static void write_usage(const struct command *command, const struct command_rules *rules, FILE *out)
 {
-	fprintf(out, "tantu %s", command->name);
+	int column = fprintf(out, "tantu %s", command->name);
 	for (const struct argument_rule *rule = rules->rule; rule->name; rule++) {
+		char part[140];
 		if (strcmp(rule->name, "--help") == 0 || strcmp(rule->name, "--config") == 0)
 			continue;
-		fprintf(out, rule->needed ? " %s%s%s" : " [%s%s%s]", rule->name, rule->value ? " " : "",
-			rule->value ? rule->value : "");
+		int len = snprintf(part, sizeof part, rule->needed ? " %s%s%s" : " [%s%s%s]", rule->name,
+				   rule->value ? " " : "", rule->value ? rule->value : "");
+		if (column + len > WIDTH)
+			column = fprintf(out, "\n       ") - 1;
+		column += fprintf(out, "%s", part);
 	}
 	fputc('\n', out);
 }

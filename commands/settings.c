@@ -92,12 +92,13 @@ static void print_value(const struct config *config, const struct setting *s)
 	bool connection = strstr(s->name, "database") != NULL;
 	printf("%s = ", s->name);
 	if (!value->text)
-		printf("(not set)");
+		printf("(not set)\n");
 	else if (s->type != SETTING_SECRET)
 		printf("%s", value->text);
 	else if (!connection || !print_connection(value->text))
 		printf("********");
-	printf("    [%s]\n", value->where ? value->where : "default");
+	if (value->text)
+		printf("    [%s]\n", value->where);
 }
 
 static void complain_word(void *context, enum config_word word, const char *line)

@@ -10,7 +10,8 @@ struct db_direct {
 	PGresult *result; /* the rows of the last question */
 };
 
-static bool fail(const struct db_direct *d, const PGresult *result, const char *doing, char *why, size_t why_size)
+static bool fail(const struct db_direct *d, const PGresult *result, const char *doing, char *why,
+		 size_t why_size)
 {
 	const char *said = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	if (!said)
@@ -22,7 +23,8 @@ static bool fail(const struct db_direct *d, const PGresult *result, const char *
 struct db_direct *db_direct_open(const char *conninfo, int seconds, char *why, size_t why_size)
 {
 	char connect[16], statement[64];
-	const char *keys[] = { "connect_timeout", "dbname", "options", "application_name", "client_encoding", NULL };
+	const char *keys[] = { "connect_timeout",  "dbname",          "options",
+			       "application_name", "client_encoding", NULL };
 	const char *values[] = { connect, conninfo, statement, "tantu", "UTF8", NULL };
 	struct db_direct *d = calloc(1, sizeof *d);
 	INVARIANT(d);
@@ -60,7 +62,8 @@ static bool run(struct db_direct *d, enum sql statement, const struct db_value *
 	PQclear(d->result);
 	d->result = PQexecParams(d->pg, s->text, count, NULL, at, length, format, 1);
 	ExecStatusType status = PQresultStatus(d->result);
-	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || fail(d, d->result, s->name, why, why_size);
+	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
+	       fail(d, d->result, s->name, why, why_size);
 }
 
 static bool control(struct db_direct *d, const char *sql, char *why, size_t why_size)
@@ -82,7 +85,8 @@ bool db_direct_ask(struct db_direct *direct, const struct db_scope *scope, enum 
 	if (!control(direct, "BEGIN", why, why_size))
 		return false;
 	if (run(direct, SQL_scope_set, parts, DB_SCOPE_PARTS, why, why_size) &&
-	    run(direct, statement, values, count, why, why_size) && control(direct, "COMMIT", why, why_size)) {
+	    run(direct, statement, values, count, why, why_size) &&
+	    control(direct, "COMMIT", why, why_size)) {
 		rows->pg = direct->result;
 		return true;
 	}
@@ -95,7 +99,8 @@ bool db_direct_prepare(struct db_direct *direct, enum sql statement, char *why, 
 {
 	const struct sql_text *s = &sql_texts[statement];
 	PGresult *result = PQprepare(direct->pg, "", s->text, 0, NULL);
-	bool done = PQresultStatus(result) == PGRES_COMMAND_OK || fail(direct, result, s->name, why, why_size);
+	bool done =
+		PQresultStatus(result) == PGRES_COMMAND_OK || fail(direct, result, s->name, why, why_size);
 	PQclear(result);
 	return done;
 }

@@ -11,8 +11,8 @@ struct db_direct;
 struct db_direct *db_direct_open(const char *conninfo, int seconds, char *why, size_t why_size);
 void db_direct_close(struct db_direct **direct);
 
-/* Alone in a transaction of its own, for this scope. The rows are good until the next call. False with one line,
- * and nothing done. */
+/* Alone in a transaction of its own, for this scope. The rows are good until the next call. False with one
+ * line, and nothing done. */
 MUST_USE bool db_direct_ask(struct db_direct *direct, const struct db_scope *scope, enum sql statement,
 			    const struct db_value *values, int count, struct db_rows *rows, char *why,
 			    size_t why_size);

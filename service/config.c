@@ -131,22 +131,40 @@ static void read_file(struct reading *r)
 
 /* --- one setting --- */
 
+/* A path may lie below the data folder: "$var/uploads". NULL: it does not. */
+static char *below_var(const struct config *config, const struct setting *s, const char *text)
+{
+	const char *var = config->var ? config->var : ""; /* NULL: it was refused */
+	size_t room = strlen(var) + strlen(text);
+	if (s->type != SETTING_PATH || strncmp(text, "$var/", 5) != 0 || setting_named("var") == s)
+		return NULL;
+	char *whole = malloc(room);
+	INVARIANT(whole);
+	snprintf(whole, room, "%s%s", var, text + 4);
+	return whole;
+}
+
+/* The text is the store's from now on. */
 static void keep(struct reading *r, const struct setting *s, char *text, const char *where)
 {
 	struct config_value *value = &r->store->value[s - settings];
+	char *whole = below_var(r->config, s, text);
 	char why[LINE];
-	value->text = text;
+	bool fits = strlen(text) <= SETTING_TEXT_MOST;
+	if (whole)
+		free(text);
+	value->text = whole ? whole : text;
 	value->where = copy(where);
-	if (strlen(text) > SETTING_TEXT_MOST && strcmp(where, "default") != 0)
+	if (!fits)
 		tell(r, CONFIG_FAULT, "%s: longer than %d bytes", where, SETTING_TEXT_MOST);
-	else if (!setting_take(s, text, r->config, why, sizeof why))
+	else if (!setting_take(s, value->text, r->config, why, sizeof why))
 		tell(r, CONFIG_FAULT, "%s: %s", where, why);
 }
 
 /* One line, its end cut off. */
 static void keep_from_file(struct reading *r, const struct setting *s, const char *path, const char *where)
 {
-	char why[200];
+	char why[200], from[LINE];
 	size_t len;
 	char *text = config_file_load(path, SECRET_FILE_BYTES, &len, why, sizeof why);
 	if (text && len > 0 && text[len - 1] == '\n')
@@ -159,10 +177,11 @@ static void keep_from_file(struct reading *r, const struct setting *s, const cha
 		free(text);
 		text = NULL;
 	}
+	snprintf(from, sizeof from, "%s: %s", where, path);
 	if (!text)
-		tell(r, CONFIG_FAULT, "%s: %s: %s", where, path, why);
+		tell(r, CONFIG_FAULT, "%s: %s", from, why);
 	else
-		keep(r, s, text, where);
+		keep(r, s, text, from);
 }
 
 /* NULL as well when it is empty: a compose file or a unit often passes on what nobody set. */
@@ -253,13 +272,8 @@ static bool from_file(struct reading *r, const struct setting *s)
 
 static void from_default(struct reading *r, const struct setting *s)
 {
-	char text[SETTING_TEXT_MOST + 200];
-	if (!s->otherwise)
-		return;
-	bool in_var = strncmp(s->otherwise, "$var/", 5) == 0;
-	const char *var = r->config->var ? r->config->var : ""; /* NULL: it was refused */
-	snprintf(text, sizeof text, "%s%s", in_var ? var : "", in_var ? s->otherwise + 4 : s->otherwise);
-	keep(r, s, copy(text), "default");
+	if (s->otherwise)
+		keep(r, s, copy(s->otherwise), "default");
 }
 
 static void read_setting(struct reading *r, const struct setting *s)

@@ -10,7 +10,7 @@
 
 enum setting_type {
 	SETTING_TEXT,
-	SETTING_PATH,    /* a file or folder; the default may begin with "$var/" */
+	SETTING_PATH,    /* a file or folder; "$var/" stands for the data folder */
 	SETTING_NUMBER,  /* whole, low..high, in `unit` */
 	SETTING_ADDRESS, /* 127.0.0.1:8080, [::1]:8080 */
 	SETTING_BOOLEAN, /* yes or no; as an option a flag: --work, --no-work */

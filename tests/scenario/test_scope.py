@@ -244,6 +244,7 @@ STATEMENTS = {
     "session_find": (lambda w: [w["token"]], ()),
     "session_close": (lambda w: [w["token"]], ()),
     "account_get": (lambda w: [w["account"]], ()),
+    "account_named": (lambda w: [w["user"]], ()),
     "accounts_list": (lambda w: [None, 200], ()),
     "account_create": (lambda w: [None, None, "made", "hash", "manager", "640324", None, None], ()),
     "account_change": (lambda w: [None, None, w["account"], None, None, True, None], ()),
@@ -330,7 +331,7 @@ EXCEPTED = {
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
 ADMINISTRATORS = {
-    "account_to_sign_in", "session_open", "session_find", "session_close", "account_get", "accounts_list", "account_create",
+    "account_to_sign_in", "session_open", "session_find", "session_close", "account_get", "account_named", "accounts_list", "account_create",
     "account_change", "clean_up", "job_claim", "job_finish", "job_hold", "job_fail", "job_extend", "job_rescue", "job_next",
     "jobs_list", "job_get", "job_retry", "plan_create", "plan_change", "indicator_put", "targets_put", "region_create",
     "region_recode"}
