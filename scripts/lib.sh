@@ -47,16 +47,19 @@ install_packages() {
 	say "installing ${#missing[@]} packages: ${missing[*]}"
 	log=$(mktemp)
 	keep_postgresql_quiet "${missing[@]}"
+	keep_etcd_quiet "${missing[@]}"
 	if ! apt_install "$log" "${missing[@]}"; then
 		as_root apt-get -qq update >>"$log" 2>&1 || true
 		apt_install "$log" "${missing[@]}" || {
 			let_postgresql_speak
+			let_etcd_speak
 			tail -n 20 "$log" >&2
 			die "could not install the packages; the whole log: $log"
 		}
 	fi
 	rm -f "$log"
 	let_postgresql_speak
+	let_etcd_speak
 }
 
 # apt_install LOG PACKAGE…; simulates first, so that stale package lists are seen before anything changes.
@@ -77,6 +80,20 @@ keep_postgresql_quiet() {
 }
 let_postgresql_speak() {
 	[[ ! -e $postgresql_quiet ]] || as_root rm -f "$postgresql_quiet"
+}
+
+# The package of etcd would start a server, now and at every boot; the tests want only its program. A mask keeps it
+# still while it is installed; afterwards whoever wants it may enable it.
+etcd_mask=/etc/systemd/system/etcd.service
+keep_etcd_quiet() {
+	[[ " $* " == *" etcd-server "* && ! -e $etcd_mask ]] || return 0
+	as_root mkdir -p "${etcd_mask%/*}"
+	as_root ln -s /dev/null "$etcd_mask"
+	etcd_is_masked=1
+}
+let_etcd_speak() {
+	[[ ${etcd_is_masked-} ]] || return 0
+	as_root rm -f "$etcd_mask" "${etcd_mask%/*}/multi-user.target.wants/etcd.service"
 }
 
 # build PRESET [TARGET…]: configures when there is nothing configured here, then builds what changed.
