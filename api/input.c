@@ -89,10 +89,9 @@ static enum step take_text(struct request *r, const struct field *f, struct slic
 		if (!text_is_region(text))
 			return wrong(r, "not_a_region", f->name, "A region code of six or nine digits.");
 		break;
-	case F_CITIZEN:
-		return take_citizen(r, f, text, out);
 	default:
-		return wrong(r, "wrong_type", f->name, NULL);
+		INVARIANT(f->kind == F_CITIZEN);
+		return take_citizen(r, f, text, out);
 	}
 	const char *copy = checked == STEP_NEXT ? arena_text(http_arena(r->x), text) : NULL;
 	if (checked == STEP_NEXT && !copy)
@@ -372,12 +371,11 @@ enum step input_query(struct request *r)
 const struct db_value *input_value(const struct request *r, const char *name)
 {
 	const struct endpoint *e = r->route->endpoint;
-	for (int i = 0; i < r->route->query_fields; i++)
-		if (strcmp(e->query[i].name, name) == 0)
+	int query_fields = r->route->query_fields;
+	for (int i = 0;; i++) {
+		INVARIANT(i < query_fields + r->route->body_fields); /* a field that the table has */
+		const struct field *f = i < query_fields ? &e->query[i] : &e->body[i - query_fields];
+		if (strcmp(f->name, name) == 0)
 			return &r->values[i];
-	for (int i = 0; i < r->route->body_fields; i++)
-		if (strcmp(e->body[i].name, name) == 0)
-			return &r->values[r->route->query_fields + i];
-	INVARIANT(false); /* a field that the table has */
-	return NULL;
+	}
 }

@@ -3,6 +3,7 @@
  * Invariant: a byte that the table does not expect refuses the request, and nothing is read after that. */
 #include "service/http_guard.h"
 #include "service/http_guard_table.h"
+#include "service/invariant.h"
 
 enum field_kind { FIELD_PLAIN, FIELD_HOST, FIELD_LENGTH, FIELD_CODING, FIELD_NOT_TRAILER };
 
@@ -40,6 +41,14 @@ static bool refuse(struct http_guard *guard, enum http_refusal refusal)
 	guard->state = GUARD_STATE_REFUSED;
 	guard->refusal = refusal;
 	return false;
+}
+
+/* Refuses unless it holds; answers whether it does. */
+static bool require(struct http_guard *guard, bool holds, enum http_refusal refusal)
+{
+	if (!holds)
+		refuse(guard, refusal);
+	return holds;
 }
 
 void http_guard_init(struct http_guard *guard, const struct http_guard_limits *limits)
@@ -99,13 +108,17 @@ static bool take_name_end(struct http_guard *guard)
 	return true;
 }
 
-static bool take_name_byte(struct http_guard *guard, unsigned char c)
+static void take_name_byte(struct http_guard *guard, unsigned char c)
 {
-	if (guard->name_len == 0 && ++guard->fields > guard->limits->fields)
-		return refuse(guard, HTTP_REFUSED_HEADER_MANY);
 	if (guard->name_len < HTTP_GUARD_NAME)
 		guard->name[guard->name_len++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-	return true;
+}
+
+/* The first byte of a field's name; those behind it are part of a run. */
+static bool take_name_start(struct http_guard *guard, unsigned char c)
+{
+	take_name_byte(guard, c);
+	return require(guard, ++guard->fields <= guard->limits->fields, HTTP_REFUSED_HEADER_MANY);
 }
 
 /* Blanks after the number close it: matched says so. */
@@ -136,13 +149,13 @@ static bool take_coding_byte(struct http_guard *guard, unsigned char c)
 	return true;
 }
 
+/* Other values are taken in runs. */
 static bool take_value_byte(struct http_guard *guard, unsigned char c)
 {
 	if (guard->field == FIELD_LENGTH)
 		return take_length_byte(guard, c);
-	if (guard->field == FIELD_CODING)
-		return take_coding_byte(guard, c);
-	return true;
+	INVARIANT(guard->field == FIELD_CODING);
+	return take_coding_byte(guard, c);
 }
 
 static bool take_field_end(struct http_guard *guard)
@@ -161,17 +174,17 @@ static bool take_request_line_byte(struct http_guard *guard, unsigned char c)
 {
 	static const char version[] = "HTTP/1.";
 	if (guard->state == GUARD_STATE_METHOD)
-		return ++guard->matched <= METHOD_BYTES || refuse(guard, HTTP_REFUSED_METHOD);
+		return require(guard, ++guard->matched <= METHOD_BYTES, HTTP_REFUSED_METHOD);
 	if (guard->state == GUARD_STATE_TARGET)
-		return ++guard->target_bytes <= guard->limits->target_bytes ||
-		       refuse(guard, HTTP_REFUSED_TARGET_LONG);
+		return require(guard, ++guard->target_bytes <= guard->limits->target_bytes,
+			       HTTP_REFUSED_TARGET_LONG);
 	unsigned at = guard->matched++;
 	if (at == 5 || at == 7) { /* the two numbers; anything but 1.0 and 1.1 is judged at the end */
 		guard->digits |= (unsigned char)(at == 5 && c != '1' ? 1 : 0);
 		guard->minor = (unsigned char)(c - '0');
-		return guard->minor <= 9 || refuse(guard, HTTP_REFUSED_REQUEST_LINE);
+		return require(guard, guard->minor <= 9, HTTP_REFUSED_REQUEST_LINE);
 	}
-	return (at < 7 && c == (unsigned char)version[at]) || refuse(guard, HTTP_REFUSED_REQUEST_LINE);
+	return require(guard, at < 7 && c == (unsigned char)version[at], HTTP_REFUSED_REQUEST_LINE);
 }
 
 static bool take_request_line_end(struct http_guard *guard)
@@ -237,7 +250,7 @@ static bool take(struct http_guard *guard, enum guard_state from, unsigned char 
 	case GUARD_STATE_REQUEST_LF:
 		return take_request_line_end(guard);
 	case GUARD_STATE_NAME:
-		return take_name_byte(guard, c);
+		return take_name_start(guard, c);
 	case GUARD_STATE_VALUE:
 		return from == GUARD_STATE_NAME ? take_name_end(guard) : take_value_byte(guard, c);
 	case GUARD_STATE_FIELD_LF:
@@ -261,10 +274,10 @@ static bool within_limits(struct http_guard *guard, size_t more)
 {
 	if (guard->state >= GUARD_STATE_CHUNK_START) {
 		guard->line_bytes += more;
-		return guard->line_bytes <= CHUNK_LINE_BYTES || refuse(guard, HTTP_REFUSED_CHUNK_LINE);
+		return require(guard, guard->line_bytes <= CHUNK_LINE_BYTES, HTTP_REFUSED_CHUNK_LINE);
 	}
 	guard->section_bytes += more;
-	return guard->section_bytes <= guard->limits->head_bytes || refuse(guard, HTTP_REFUSED_HEADER_LONG);
+	return require(guard, guard->section_bytes <= guard->limits->head_bytes, HTTP_REFUSED_HEADER_LONG);
 }
 
 /* What a run of bytes that stay in the state they are in adds up to. */
@@ -276,8 +289,7 @@ static bool take_run(struct http_guard *guard, const char *bytes, size_t len)
 			return refuse(guard, HTTP_REFUSED_TARGET_LONG);
 	}
 	for (size_t i = 0; i < len && guard->state == GUARD_STATE_NAME; i++)
-		if (!take_name_byte(guard, (unsigned char)bytes[i]))
-			return false;
+		take_name_byte(guard, (unsigned char)bytes[i]);
 	return within_limits(guard, len);
 }
 

@@ -229,7 +229,7 @@ static double read_degrees(const struct tiff *t, const struct entry *entry, doub
 }
 
 /* The sign that a reference letter stands for, 0 for another letter. */
-static double read_sign(const struct entry *entry, char plus, char minus)
+static double read_sign(const struct entry *entry, unsigned char plus, unsigned char minus)
 {
 	if (entry->type != TYPE_ASCII)
 		return 0;
@@ -262,10 +262,10 @@ static void read_where(struct tiff *t, uint32_t offset, struct photo_header *out
 	out->longitude = longitude * east;
 }
 
-void photo_exif_read(struct slice bytes, struct photo_header *out)
+void photo_exif_read(struct slice tiff, struct photo_header *out)
 {
 	struct tiff t;
-	if (!open_tiff(&t, bytes)) {
+	if (!open_tiff(&t, tiff)) {
 		out->exif_broken = true;
 		return;
 	}

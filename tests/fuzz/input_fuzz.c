@@ -1,57 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A query and a JSON body against every kind of field. The first line is the query, the rest the body. Either
  * all is taken, then every value is a text the statement can have; or one problem is answered, which is
- * well-formed JSON. http.h is acted here: the request is the fuzzer's bytes, the answer is kept. */
-#include "api/engine.h"
+ * well-formed JSON. */
 #include "api/text.h"
-#include <stdlib.h>
-#include <unistd.h>
-
-struct http_exchange {
-	struct arena *arena;
-	struct slice query, body;
-	struct http_response response;
-	int responses;
-};
-
-struct arena *http_arena(struct http_exchange *x)
-{
-	return x->arena;
-}
-
-enum http_method http_method(const struct http_exchange *x)
-{
-	(void)x;
-	return HTTP_METHOD_POST;
-}
-
-struct slice http_path(const struct http_exchange *x)
-{
-	(void)x;
-	return SLICE("/fuzz");
-}
-
-struct slice http_query(const struct http_exchange *x)
-{
-	return x->query;
-}
-
-struct slice http_body_bytes(const struct http_exchange *x)
-{
-	return x->body;
-}
-
-struct slice http_header(const struct http_exchange *x, const char *lower_case_name)
-{
-	(void)x;
-	return strcmp(lower_case_name, "content-type") == 0 ? SLICE("application/json") : (struct slice){ 0 };
-}
-
-void http_respond(struct http_exchange *x, const struct http_response *response)
-{
-	x->responses++;
-	x->response = *response;
-}
+#include "tests/unit/input_act.h"
 
 static const char *const colours[] = { "red", "green", NULL };
 static const struct field part[] = {
@@ -85,22 +37,6 @@ static const struct field body[] = {
 };
 enum { QUERY_FIELDS = sizeof query / sizeof query[0] - 1, BODY_FIELDS = sizeof body / sizeof body[0] - 1 };
 static const struct endpoint endpoint = { HTTP_METHOD_POST, "/fuzz", ANYBODY, query, body, .page = "id" };
-
-static struct api *make_api(void)
-{
-	static struct api api;
-	char why[200], path[] = "/tmp/tantu-fuzz-XXXXXX";
-	if (api.options.vault)
-		return &api;
-	close(mkstemp(path));
-	unlink(path);
-	api.options.metrics = metrics_new();
-	api.refused_input = metric_counter(api.options.metrics, "refused", "Fuzz", "");
-	api.options.vault = vault_open(path, true, why, sizeof why);
-	unlink(path);
-	INVARIANT(api.options.vault != NULL);
-	return &api;
-}
 
 static void check_value(const struct field *f, const struct db_value *value)
 {
@@ -152,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				   .query = { (const char *)data, split },
 				   .body = { line ? (const char *)line + 1 : NULL,
 					     line ? size - split - 1 : 0 } };
-	struct request r = { .x = &x, .api = make_api(), .route = &route };
+	struct request r = { .x = &x, .api = input_act_api(), .route = &route };
 	INVARIANT(x.arena != NULL);
 	enum step step = input_query(&r);
 	if (step == STEP_NEXT)

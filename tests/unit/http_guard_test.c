@@ -279,6 +279,23 @@ static void keeps_limits(void **state)
 	check(text, sizeof(text), HTTP_REFUSED_HEADER_LONG, false, NULL);
 }
 
+/* Limits that nobody would set, but that hold from the first byte on. */
+static void keeps_the_smallest_limits(void **state)
+{
+	static const struct http_guard_limits none = { .head_bytes = 512, .target_bytes = 0, .fields = 0 };
+	static const char target[] = "GET /", field[] = "GET / HTTP/1.0\r\na";
+	struct http_guard_limits one = { .head_bytes = 512, .target_bytes = 1, .fields = 0 };
+	struct http_guard_step step;
+	struct http_guard guard;
+	(void)state;
+	http_guard_init(&guard, &none);
+	assert_int_equal(http_guard_read(&guard, target, sizeof(target) - 1, &step), HTTP_GUARD_REFUSED);
+	assert_int_equal(guard.refusal, HTTP_REFUSED_TARGET_LONG);
+	http_guard_init(&guard, &one);
+	assert_int_equal(http_guard_read(&guard, field, sizeof(field) - 1, &step), HTTP_GUARD_REFUSED);
+	assert_int_equal(guard.refusal, HTTP_REFUSED_HEADER_MANY);
+}
+
 static void stops_where_the_message_ends(void **state)
 {
 	static const char two[] = "POST / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhiGET /";
@@ -296,6 +313,7 @@ int main(void)
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(refuses_targets_and_hosts),
 		cmocka_unit_test(keeps_limits),
+		cmocka_unit_test(keeps_the_smallest_limits),
 		cmocka_unit_test(stops_where_the_message_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
