@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The table of commands, in the order of the manual. */
-#include "commands/command.h"
+#include "commands/backup.h"
 #include "commands/help.h"
 #include "service/setting.h"
 #include "workers/command.h"
@@ -78,6 +78,37 @@ const struct command commands[] = {
 	{ "config example", "print a configuration file to begin with", .run = run_config_example,
 	  .reads = READS_NONE, .about = "Every setting with what it means and its default, as a remark.",
 	  .examples = { { "tantu config example >/etc/tantu/tantu.conf", "" } } },
+	{ "backup prove", "restore a backup into a scratch PostgreSQL and verify all of it", .run = run_prove,
+	  .arguments = { { "BACKUP", NULL, "a backup, or a folder of backups: then the newest", true },
+			 { "--scratch", "DIR", "where the scratch PostgreSQL is made (TMPDIR, or /tmp)" } },
+	  .about = "Needs PostgreSQL's server programs (Debian: postgresql-15) and room for the database; "
+		   "the live database is "
+		   "not touched. Checks files, key, figures, totals, every sealed number and every upload, "
+		   "prints a line "
+		   "each and `proved`, or the first break and ends with 1. The time is noted in the backup "
+		   "and, when "
+		   "owner_database is set, in the database.",
+	  .examples = { { "tantu backup prove /srv/backups", "the newest one" } } },
+	{ "backup", "make a backup beside the running server", .run = run_backup,
+	  .arguments = { { "DIR", NULL, "the folder of backups; made when it is not there", true },
+			 { "--keep", "N",
+			   "then delete older ones of this installation, all but the newest N" },
+			 { "--without-key", NULL, "leave the master key out; keep a copy of it elsewhere" } },
+	  .about = "The database of one instant, the uploads it speaks of, and the master key under the "
+		   "passphrase "
+		   "(backup_passphrase); the whole is sealed with the master key. Needs pg_dump (Debian: "
+		   "postgresql-client-15). Ends with 3 when an upload was missing.",
+	  .examples = { { "TANTU_BACKUP_PASSPHRASE_FILE=/etc/tantu/passphrase tantu backup /srv/backups "
+			  "--keep 14",
+			  "each night" } } },
+	{ "restore", "fill an empty database from a backup", .run = run_restore,
+	  .arguments = { { "BACKUP", NULL, "a backup, or a folder of backups: then the newest", true } },
+	  .about = "Checks the whole backup first. Never overwrites: the database must be empty, and a key "
+		   "or upload in "
+		   "place must be the backup's. The database is filled in one transaction. With "
+		   "backup_passphrase "
+		   "the key comes out of the backup, else it must be at key_file.",
+	  .examples = { { "tantu restore /srv/backups/tantu-20261122T010000Z", "" } } },
 	{ "help", "show the commands, or one of them", .run = run_help, .reads = READS_NONE,
 	  .arguments = { { "COMMAND", NULL, "the command" }, { "WORD", NULL, "its second word" } },
 	  .examples = { { "tantu help serve", "the same as tantu serve --help" } } },

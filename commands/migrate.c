@@ -14,8 +14,8 @@ int run_migrate(const struct config *config, const struct arguments *arguments)
 	if (!owner)
 		return complain(
 			"TANTU_OWNER_DATABASE: not set; it is the connection string of the role tantu_owner");
-	if (!db_migrate(owner, why, sizeof why) || !db_load(owner, why, sizeof why) ||
-	    !db_administrator_wanted(owner, &wanted, why, sizeof why))
+	if (!db_migrate_within(owner, config->migrate_seconds, why, sizeof why) ||
+	    !db_load(owner, why, sizeof why) || !db_administrator_wanted(owner, &wanted, why, sizeof why))
 		return complain(why);
 	if (!wanted)
 		return 0;

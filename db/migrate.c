@@ -2,10 +2,9 @@
  * Invariant: under the advisory lock, a migration's version row and its changes commit together or not at
  * all; a database newer than the program is refused before anything is touched. */
 #include "db/migrate.h"
-#include "db/conninfo.h"
+#include "db/owner.h"
 #include "db/schema.h"
 #include "service/log.h"
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,25 +18,7 @@ enum {
 	PAUSE_MS = 500
 };
 
-static bool fail(PGconn *pg, PGresult *result, const char *doing, char *why, size_t why_size)
-{
-	const char *said = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	if (!said)
-		said = PQerrorMessage(pg);
-	snprintf(why, why_size, "%s: %.*s", doing, (int)strcspn(said, "\n"), said);
-	PQclear(result);
-	return false;
-}
-
-static PGconn *connect_as_owner(const char *conninfo, char *why, size_t why_size)
-{
-	static const char setting[] = "TANTU_OWNER_DATABASE: ";
-	size_t used = sizeof setting - 1;
-	snprintf(why, why_size, "%s", setting);
-	return why_size > used ? db_connect(conninfo, why + used, why_size - used) : NULL;
-}
-
-/* *locked_out (may be NULL) tells that a lock did not come in time. */
+/* *locked_out tells that a lock did not come in time. */
 static bool run_locking(PGconn *pg, const char *doing, const char *sql, bool *locked_out, char *why,
 			size_t why_size)
 {
@@ -47,26 +28,8 @@ static bool run_locking(PGconn *pg, const char *doing, const char *sql, bool *lo
 		return true;
 	}
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	if (locked_out)
-		*locked_out = state && strcmp(state, "55P03") == 0;
-	return fail(pg, result, doing, why, why_size);
-}
-
-static bool run(PGconn *pg, const char *doing, const char *sql, char *why, size_t why_size)
-{
-	return run_locking(pg, doing, sql, NULL, why, why_size);
-}
-
-/* One row of a statement of lane `start`, or NULL with the reason. */
-static PGresult *ask_row(PGconn *pg, enum sql statement, const char *const *values, int count, char *why,
-			 size_t why_size)
-{
-	const struct sql_text *s = &sql_texts[statement];
-	PGresult *result = PQexecParams(pg, s->text, count, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
-		return result;
-	fail(pg, result, s->name, why, why_size);
-	return NULL;
+	*locked_out = state && strcmp(state, "55P03") == 0;
+	return owner_failed(pg, result, doing, why, why_size);
 }
 
 static int number_at(const PGresult *row, int column)
@@ -89,7 +52,7 @@ static bool try_migration(PGconn *pg, const struct embedded_file *m, bool *locke
 static bool explain_locked_out(PGconn *pg, const struct embedded_file *m, char *why, size_t why_size)
 {
 	char reason[200];
-	PGresult *row = ask_row(pg, SQL_schema_holders, NULL, 0, reason, sizeof reason);
+	PGresult *row = owner_row(pg, SQL_schema_holders, NULL, 0, reason, sizeof reason);
 	snprintf(why, why_size,
 		 "%s: a table it changes is held by a transaction that does not end (%s); nothing of it was "
 		 "done, "
@@ -108,7 +71,7 @@ static bool apply(PGconn *pg, const struct embedded_file *m, int patience_s, cha
 			break;
 		if (!locked_out)
 			return false;
-		if (!run(pg, m->name, "ROLLBACK", why, why_size))
+		if (!owner_run(pg, m->name, "ROLLBACK", why, why_size))
 			return false;
 		if (waited_ms >= patience_s * 1000)
 			return explain_locked_out(pg, m, why, why_size);
@@ -128,7 +91,7 @@ static bool old_programs_are_gone(PGconn *pg, int compatible_from, char *why, si
 	snprintf(unnamed, sizeof unnamed, "%d", SCHEMA_OF_UNNAMED_PROGRAMS);
 	const char *values[] = { needed, unnamed };
 	for (int tries = 0;; tries++) {
-		PGresult *row = ask_row(pg, SQL_schema_programs, values, 2, why, why_size);
+		PGresult *row = owner_row(pg, SQL_schema_programs, values, 2, why, why_size);
 		if (!row)
 			return false;
 		int connections = number_at(row, 0), knows = number_at(row, 1);
@@ -151,7 +114,7 @@ static bool is_applied(PGconn *pg, int number, bool *applied, char *why, size_t 
 	char text[16];
 	snprintf(text, sizeof text, "%d", number);
 	const char *values[] = { text };
-	PGresult *row = ask_row(pg, SQL_schema_applied, values, 1, why, why_size);
+	PGresult *row = owner_row(pg, SQL_schema_applied, values, 1, why, why_size);
 	if (!row)
 		return false;
 	*applied = *PQgetvalue(row, 0, 0) == 't';
@@ -188,12 +151,13 @@ static bool migrate_locked(PGconn *pg, int patience_s, char *why, size_t why_siz
 {
 	char timeout[64];
 	snprintf(timeout, sizeof timeout, "SET lock_timeout = %d", LOCK_MS);
-	if (!run(pg, "schema_version",
-		 "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
-		 "applied_at timestamptz NOT NULL DEFAULT now())",
-		 why, why_size))
+	if (!owner_run(
+		    pg, "schema_version",
+		    "CREATE TABLE IF NOT EXISTS schema_version (version int PRIMARY KEY, name text NOT NULL, "
+		    "applied_at timestamptz NOT NULL DEFAULT now())",
+		    why, why_size))
 		return false;
-	PGresult *row = ask_row(pg, SQL_schema_standing, NULL, 0, why, why_size);
+	PGresult *row = owner_row(pg, SQL_schema_standing, NULL, 0, why, why_size);
 	if (!row)
 		return false;
 	int version = number_at(row, 0), compatible_from = number_at(row, 1);
@@ -206,9 +170,9 @@ static bool migrate_locked(PGconn *pg, int patience_s, char *why, size_t why_siz
 			 LOG_NUMBER("this_program", db_schema_version()));
 		return true;
 	}
-	return run(pg, "settings", timeout, why, why_size) &&
-	       (tells || run(pg, "schema_version", "ALTER TABLE schema_version ADD compatible_from int", why,
-			     why_size)) &&
+	return owner_run(pg, "settings", timeout, why, why_size) &&
+	       (tells || owner_run(pg, "schema_version", "ALTER TABLE schema_version ADD compatible_from int",
+				   why, why_size)) &&
 	       apply_all(pg, patience_s, why, why_size);
 }
 
@@ -230,10 +194,10 @@ static bool lock_schema(PGconn *pg, int patience_s, char *why, size_t why_size)
 
 bool db_migrate_within(const char *conninfo, int patience_s, char *why, size_t why_size)
 {
-	PGconn *pg = connect_as_owner(conninfo, why, why_size);
+	PGconn *pg = owner_connect(conninfo, why, why_size);
 	if (!pg)
 		return false;
-	bool done = run(pg, "settings", "SET client_min_messages = warning", why, why_size) &&
+	bool done = owner_run(pg, "settings", "SET client_min_messages = warning", why, why_size) &&
 		    lock_schema(pg, patience_s, why, why_size) &&
 		    migrate_locked(pg, patience_s, why, why_size);
 	PQfinish(pg); /* gives the lock back */
@@ -258,7 +222,7 @@ static const struct embedded_file *loaded_file(const char *name)
 static bool ask(PGconn *pg, enum sql statement, const char *const *values, int count, char out[32], char *why,
 		size_t why_size)
 {
-	PGresult *row = ask_row(pg, statement, values, count, why, why_size);
+	PGresult *row = owner_row(pg, statement, values, count, why, why_size);
 	if (!row)
 		return false;
 	snprintf(out, 32, "%s", PQgetvalue(row, 0, 0));
@@ -309,7 +273,7 @@ bool db_load(const char *conninfo, char *why, size_t why_size)
 {
 	char added[32];
 	const char *plans[] = { loaded_file("plans.json")->text };
-	PGconn *pg = connect_as_owner(conninfo, why, why_size);
+	PGconn *pg = owner_connect(conninfo, why, why_size);
 	if (!pg)
 		return false;
 	bool done = load_csv(pg, SQL_load_regions, "regions.csv", why, why_size) &&
@@ -322,7 +286,7 @@ bool db_load(const char *conninfo, char *why, size_t why_size)
 bool db_administrator_wanted(const char *conninfo, bool *wanted, char *why, size_t why_size)
 {
 	char answer[32];
-	PGconn *pg = connect_as_owner(conninfo, why, why_size);
+	PGconn *pg = owner_connect(conninfo, why, why_size);
 	if (!pg)
 		return false;
 	bool done = ask(pg, SQL_load_administrator_wanted, NULL, 0, answer, why, why_size);
@@ -336,7 +300,7 @@ bool db_administrator_make(const char *conninfo, const char *name, const char *p
 {
 	char added[32];
 	const char *values[] = { name, password_hash };
-	PGconn *pg = connect_as_owner(conninfo, why, why_size);
+	PGconn *pg = owner_connect(conninfo, why, why_size);
 	if (!pg)
 		return false;
 	bool done = ask(pg, SQL_load_administrator, values, 2, added, why, why_size);

@@ -28,6 +28,8 @@ struct config {
 	bool work;
 	int session_seconds, grace_ms;
 	int log, log_level;
+	int uploads_days, migrate_seconds;
+	const char *backup_passphrase, *postgresql_bin;
 	struct config_store *store; /* private */
 };
 

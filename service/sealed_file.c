@@ -259,3 +259,23 @@ void sealed_reader_close(struct sealed_reader **reader)
 	free(*reader);
 	*reader = NULL;
 }
+
+bool sealed_file_fingerprint(const struct vault *vault, const char *path,
+			     unsigned char fingerprint[VAULT_INDEX_BYTES], char *why, size_t why_size)
+{
+	unsigned char chunk[16384];
+	crypto_generichash_state hash;
+	struct sealed_reader *reader = sealed_reader_open(vault, path, why, why_size);
+	long n;
+	if (!reader)
+		return false;
+	crypto_generichash_init(&hash, vault->fingerprint, sizeof vault->fingerprint, VAULT_INDEX_BYTES);
+	while ((n = sealed_reader_read(reader, chunk, sizeof chunk)) > 0)
+		crypto_generichash_update(&hash, chunk, (unsigned long long)n);
+	sealed_reader_close(&reader);
+	sodium_memzero(chunk, sizeof chunk);
+	crypto_generichash_final(&hash, fingerprint, VAULT_INDEX_BYTES);
+	if (n < 0)
+		explain(why, why_size, path, "cut, changed, or sealed with another key");
+	return n == 0;
+}

@@ -2,6 +2,7 @@
  * The table of settings. A new one: a field in struct config, a row here. Nothing else. */
 #include "service/config.h"
 #include "service/log.h"
+#include "service/sealed_key.h"
 #include "service/setting.h"
 #include "service/slice.h"
 #include <libpq-fe.h>
@@ -28,6 +29,11 @@ static bool is_password(const char *value)
 	return length >= 8 && length <= 200;
 }
 
+static bool is_passphrase(const char *value)
+{
+	return slice_utf8_length(slice_of(value)) >= PASSPHRASE_LEAST;
+}
+
 const struct setting settings[] = {
 	{ "database", SETTING_SECRET, AT(database), .sound = is_connection_string,
 	  .wants = "a connection string of PostgreSQL", .needed = "serve, work and most commands",
@@ -35,7 +41,7 @@ const struct setting settings[] = {
 		  "event" },
 	{ "owner_database", SETTING_SECRET, AT(owner_database), .sound = is_connection_string,
 	  .wants = "a connection string of PostgreSQL",
-	  .help = "Connection string of the role tantu_owner; only `tantu migrate` uses it" },
+	  .help = "Connection string of the role tantu_owner; only migrate, backup and restore use it" },
 	{ "listen", SETTING_ADDRESS, AT(listen), "127.0.0.1:8080",
 	  .help = "Address and port to serve on; port 0: any that is free" },
 	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads" },
@@ -58,5 +64,16 @@ const struct setting settings[] = {
 	  .help = "Form of the log on standard error; auto: text on a terminal, else JSON" },
 	{ "log_level", SETTING_CHOICE, AT(log_level), "info", .choices = log_levels,
 	  .help = "The least of what is logged" },
+	{ "uploads_days", SETTING_NUMBER, AT(uploads_days), "90", 1, 3650, 1, "days",
+	  .help = "How long the sealed upload of an import that is over is kept; its refused-rows file can "
+		  "be fetched until then" },
+	{ "migrate_seconds", SETTING_NUMBER, AT(migrate_seconds), "60", 1, 86400, 1, "seconds",
+	  .help = "How long `tantu migrate` tries to get past transactions that hold a table" },
+	{ "backup_passphrase", SETTING_SECRET, AT(backup_passphrase), .sound = is_passphrase,
+	  .wants = "at least 12 characters",
+	  .help = "Seals the master key that goes into a backup, and opens it again; keep it where the "
+		  "backups are not" },
+	{ "postgresql_bin", SETTING_PATH, AT(postgresql_bin),
+	  .help = "Folder of pg_dump, pg_restore, initdb, postgres; not set: where Debian keeps them" },
 	{ 0 },
 };

@@ -50,5 +50,9 @@ struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *
 long sealed_reader_read(struct sealed_reader *reader, void *into, size_t room);
 MUST_USE bool sealed_reader_rewind(struct sealed_reader *reader);
 void sealed_reader_close(struct sealed_reader **reader);
+/* What sealed_writer_finish said of it. False with one line: unreadable, cut, changed, another key. */
+MUST_USE bool sealed_file_fingerprint(const struct vault *vault, const char *path,
+				      unsigned char fingerprint[VAULT_INDEX_BYTES], char *why,
+				      size_t why_size);
 
 #endif

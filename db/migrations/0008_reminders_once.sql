@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- compatible_from: 7
 -- A scan whose snapshot is older than a reminder queues it once more: the second one finds the first said.
 
 DELETE FROM outbox later USING outbox first

@@ -327,6 +327,9 @@ EXCEPTED = {
     "fold_figures": "how many moves and how old, of the whole service; asked by the service itself only",
     "schema_standing": "numbers of migrations", "schema_applied": "run by tantu_owner in `tantu migrate`",
     "schema_programs": "run by tantu_owner in `tantu migrate`", "schema_holders": "run by tantu_owner in `tantu migrate`",
+    **{name: "run by tantu_owner (or the scratch cluster's superuser) in backup, restore, backup prove" for name in
+       ("backup_hold", "backup_snapshot", "backup_figures", "backup_uploads", "backup_identities", "backup_made", "backup_proved",
+        "restore_target", "restore_renew", "scratch_owner", "scratch_app", "scratch_database")},
     "totals_fold": "moves deltas of all regions into totals, which changes no figure; tells only how many",
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
@@ -337,7 +340,8 @@ ADMINISTRATORS = {
     "region_recode"}
 
 PUBLIC_TABLES = {
-    "schema_version": "numbers of migrations", "region": "names of places", "region_code": "names of places",
+    "schema_version": "numbers of migrations", "installation": "a number of its own", "backup_record": "names and times",
+    "region": "names of places", "region_code": "names of places",
     "contractor": "names of firms", "centre": "names of centres", "eligibility_rule": "rules", "hardship": "rules",
     "transition_rule": "rules", "stage_limit": "rules", "stage_name": "rules"}
 # Protected against writing, but to be read by everybody.
