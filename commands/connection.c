@@ -13,8 +13,10 @@ char **connection_environment(const char *conninfo)
 		return NULL;
 	for (PQconninfoOption *p = parts; p->keyword; p++)
 		count++;
-	char **environment = calloc((size_t)count + 1, sizeof *environment);
+	char **environment = calloc((size_t)count + 2, sizeof *environment);
 	INVARIANT(environment);
+	/* Of several hosts the primary, unless the string itself says otherwise further down. */
+	INVARIANT(asprintf(&environment[n++], "PGTARGETSESSIONATTRS=read-write") > 0);
 	for (PQconninfoOption *p = parts; p->keyword; p++)
 		if (p->val && p->envvar)
 			INVARIANT(asprintf(&environment[n++], "%s=%s", p->envvar, p->val) > 0);
