@@ -92,17 +92,19 @@ class Ground:
         (self.path / "var").mkdir(exist_ok=True)
         subprocess.run([PROGRAM, "migrate"], check=True, env=self._tantu_environment(), stderr=subprocess.DEVNULL)
 
-    def start_server(self):
+    def start_server(self, command="serve"):
+        """`tantu serve` until it listens, or `tantu work` until it works; how long that took."""
+        ready = r'"event":"listening","address":"127.0.0.1:(\d+)"' if command == "serve" else r'"event":"(working)"'
         self.log = self.path / "server.log"
         begun = time.monotonic()
         with open(self.log, "ab") as out:
-            self.server = subprocess.Popen([PROGRAM, "serve"], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.server = subprocess.Popen([PROGRAM, command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                            env=self._tantu_environment())
-        while not (found := re.findall(r'"event":"listening","address":"127.0.0.1:(\d+)"', self.log.read_text(errors="replace"))):
+        while not (found := re.findall(ready, self.log.read_text(errors="replace"))):
             if self.server.poll() is not None or time.monotonic() > begun + 60:
-                raise SystemExit(f"tantu serve did not start: {self.log.read_text()[-2000:]}")
+                raise SystemExit(f"tantu {command} did not start: {self.log.read_text()[-2000:]}")
             time.sleep(0.005)
-        self.port = int(found[-1])
+        self.port = int(found[-1]) if command == "serve" else None
         return time.monotonic() - begun
 
     def stop_server(self):

@@ -152,7 +152,18 @@ static void start_worker(struct process *p)
 	char host[64] = "";
 	gethostname(host, sizeof host - 1);
 	snprintf(name, sizeof name, "%s:%d", host, (int)getpid());
-	struct worker_options options = { &p->loop, p->db, p->metrics, p->vault, p->config.uploads, name };
+	const struct config *c = &p->config;
+	struct worker_options options = { &p->loop,
+					  p->db,
+					  p->metrics,
+					  p->vault,
+					  c->uploads,
+					  name,
+					  { { "imports", c->jobs_imports },
+					    { "totals", c->jobs_totals },
+					    { "reminders", c->jobs_reminders },
+					    { "upkeep", c->jobs_upkeep },
+					    { "probe", c->jobs_probe } } };
 	p->worker = worker_start(&options);
 	log_line(LOG_INFO, "working", LOG_TEXT("worker", name));
 }
@@ -222,7 +233,7 @@ static void open_database(struct process *p)
 {
 	struct db_options options = {
 		.conninfo = p->config.database,
-		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 1 : 0,
+		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 2 : 0,
 				 p->config.work ? 2 : 0 },
 		.waiting_most = 4096,
 		.listen = true,

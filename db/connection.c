@@ -296,6 +296,23 @@ void connection_give_up_reads(struct db_connection *c)
 	}
 }
 
+/* What jobs do meets tables that were empty when the connection began: it is planned anew each time. The
+ * queue's own table is now empty, now huge: its statements are planned once, to go by its indexes in either
+ * case. What the queue loses in a crash of PostgreSQL (a claim, a heartbeat) runs again; completions ask for
+ * the disk. */
+static const char *lane_options(enum db_lane lane)
+{
+	if (lane == DB_LANE_work)
+		return "-c statement_timeout=900000 -c TimeZone=UTC -c jit=off -c "
+		       "plan_cache_mode=force_custom_plan";
+	if (lane == DB_LANE_queue)
+		return "-c statement_timeout=15000 -c TimeZone=UTC -c jit=off -c "
+		       "plan_cache_mode=force_generic_plan "
+		       "-c synchronous_commit=off -c enable_seqscan=off -c enable_bitmapscan=off -c "
+		       "enable_hashjoin=off -c enable_mergejoin=off";
+	return "-c statement_timeout=15000 -c TimeZone=UTC -c jit=off -c plan_cache_mode=force_generic_plan";
+}
+
 struct db_connection *connection_new(struct db *db, struct lane *lane)
 {
 	static const struct db_link_events events = { on_connected, on_input, on_lost, on_closed };
@@ -305,11 +322,7 @@ struct db_connection *connection_new(struct db *db, struct lane *lane)
 	c->lane = lane;
 	c->link.loop = db->loop;
 	c->link.hosts = db->hosts;
-	/* Jobs meet tables that were empty when the connection began: they are planned anew each time. */
-	c->link.options = lane->name == DB_LANE_work ? "-c statement_timeout=900000 -c TimeZone=UTC -c "
-						       "plan_cache_mode=force_custom_plan -c jit=off"
-						     : "-c statement_timeout=15000 -c TimeZone=UTC -c "
-						       "plan_cache_mode=force_generic_plan -c jit=off";
+	c->link.options = lane_options(lane->name);
 	c->link.events = &events;
 	db_link_open(&c->link);
 	return c;

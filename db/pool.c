@@ -142,11 +142,11 @@ static int lane_idle(const struct lane *lane)
 }
 
 /* What waits is shared among the idle connections, but a group of fewer than GROUP_LEAST is not split
- * further. */
+ * further; in the lane of the queue a call may be fifty jobs, so they part: one claims while another ends. */
 static int group_share(const struct lane *lane, int idle)
 {
 	int share = (lane->waiting + idle - 1) / idle;
-	share = share < GROUP_LEAST ? GROUP_LEAST : share;
+	share = share < GROUP_LEAST && lane->name != DB_LANE_queue ? GROUP_LEAST : share;
 	return lane->name == DB_LANE_work ? 1 : share < GROUP_MOST ? share : GROUP_MOST;
 }
 

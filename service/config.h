@@ -26,6 +26,7 @@ struct config {
 	const char *database, *owner_database, *admin_password;
 	int processes;
 	bool work;
+	int jobs_imports, jobs_totals, jobs_reminders, jobs_upkeep, jobs_probe; /* places of each queue */
 	int session_seconds, grace_ms;
 	int log, log_level;
 	int uploads_days, migrate_seconds;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One claimed job, for those who implement a kind. A kind starts in its start function, on the loop, and ends
- * by job_ended exactly once: after its completing transaction (which holds job_finish_step), or after
- * job_give_up. */
+ * exactly once, by one of
+ *   job_ended    after its completing transaction, which held job_finish_step: its effect is SQL;
+ *   job_done     its effect is elsewhere and bears repeating: completions travel in batches;
+ *   job_give_up  it failed. */
 #ifndef WORKERS_JOB_H
 #define WORKERS_JOB_H
 
@@ -11,10 +13,12 @@
 struct job {
 	struct worker *worker;
 	const struct worker_options *options;
-	struct job *next, **link;
+	struct job *next, **link; /* in worker->held */
+	struct job *following;    /* in a job_list */
 	const struct job_kind *kind;
 	struct queue *queue;
-	int64_t id;
+	bool recurs, reported;
+	int64_t id, due; /* due: microseconds since 2000 */
 	char id_text[24], token_text[24];
 	struct db_value lease[3]; /* id, token, seconds */
 	json_t *payload;
@@ -40,6 +44,8 @@ enum { LEASE_SECONDS = 30 };
 struct db_step job_finish_step(const struct job *job);
 struct db_step job_hold_step(const struct job *job);
 void job_ended(struct job *job);
+/* Its place is free at once; a lease lost meanwhile is told in the log. The job is gone. */
+void job_done(struct job *job);
 /* Says why in the queue: tried again later, or at once dead when final. Ends the job. */
 void job_give_up(struct job *job, const char *error, bool final);
 /* The same from a reply that was not DB_OK. A lost lease is nobody's failure. */
@@ -48,5 +54,6 @@ void job_give_up_reply(struct job *job, const struct db_reply *reply);
 /* kinds */
 void sql_job_start(struct job *job);
 void import_start(struct job *job);
+void probe_start(struct job *job);
 
 #endif

@@ -8,5 +8,6 @@ const struct job_kind job_kinds[] = {
 	{ "overdue_scan", "reminders", sql_job_start, SQL_overdue_scan, "" },
 	{ "stage_overdue", "reminders", sql_job_start, SQL_stage_overdue, "case version" },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
+	{ "probe", "probe", probe_start },
 	{ 0 },
 };

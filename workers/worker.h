@@ -8,6 +8,7 @@
 #include "service/vault.h"
 
 struct worker;
+enum { QUEUES = 5 };
 struct worker_options {
 	uv_loop_t *loop;
 	struct db *db; /* with the lanes queue and work */
@@ -15,6 +16,11 @@ struct worker_options {
 	const struct vault *vault;
 	const char *uploads;
 	const char *name; /* told in job.worker; copied */
+	/* How many jobs of each queue run at once; 0: this worker leaves the queue to others. */
+	struct worker_places {
+		const char *queue;
+		int places;
+	} places[QUEUES];
 };
 struct worker *worker_start(const struct worker_options *options);
 /* A job came into this queue (NOTIFY); NULL: look at all, notifications may have been missed. */

@@ -1,16 +1,42 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The queue. A job is finished, failed or kept alive only with the lease_token of its claim.
+-- The queue. A job is finished, failed or kept alive only with the lease_token of its claim (which it has while it is
+-- running, and only then). These statements are planned once, for indexes: see lane_options in db/connection.c.
 
 -- name: job_claim :many queue
--- $1 queue, $2 how many, $3 worker, $4 lease in seconds
+-- $1 queue, $2 how many, $3 worker, $4 lease in seconds, $5 token: random, so that none comes twice even after a crash of
+-- PostgreSQL. The commit does not wait for the disk: a claim that is lost leaves the job queued.
 WITH picked AS (
     SELECT id FROM job WHERE state = 'queued' AND queue = $1::text AND run_at <= now()
     ORDER BY priority DESC, run_at, id LIMIT $2::int FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE job j SET state = 'running', attempts = j.attempts + 1, lease_token = $5::bigint,
+        lease_until = now() + make_interval(secs => $4::int), worker = $3::text
+    FROM picked WHERE j.id = picked.id
+    RETURNING j.id, j.kind, j.payload, j.schedule IS NOT NULL AS recurs, greatest(j.run_at, j.created_at) AS due,
+        j.priority, j.run_at
 )
-UPDATE job j SET state = 'running', attempts = j.attempts + 1, lease_token = nextval('job_lease'),
-    lease_until = now() + make_interval(secs => $4::int), worker = $3::text
-FROM picked WHERE j.id = picked.id
-RETURNING j.id, j.kind, j.payload, j.lease_token, j.attempts;
+SELECT id, kind, payload, recurs, due FROM claimed ORDER BY priority DESC, run_at, id;
+
+-- name: job_complete :many queue
+-- $1 ids, $2 tokens: many at once, of kinds whose effect is not in this database; answers those that were held, when they
+-- are on the disk.
+UPDATE job j SET state = CASE WHEN j.schedule IS NULL THEN 'done' ELSE 'queued' END,
+    run_at = CASE WHEN j.schedule IS NULL THEN j.run_at ELSE schedule_next(j.schedule, now()) END,
+    attempts = CASE WHEN j.schedule IS NULL THEN j.attempts ELSE 0 END,
+    lease_token = NULL, lease_until = NULL, last_error = NULL, finished_at = now()
+FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
+WHERE j.id = held.id AND j.lease_token = held.token
+RETURNING j.id, (SELECT set_config('synchronous_commit', 'on', true)) AS durable;
+
+-- name: job_give_back :one queue
+-- $1 ids, $2 tokens: claimed and never started, by a worker that stops; another takes them at once
+WITH given AS (
+    UPDATE job j SET state = 'queued', attempts = j.attempts - 1, lease_token = NULL, lease_until = NULL
+    FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
+    WHERE j.id = held.id AND j.lease_token = held.token
+    RETURNING j.queue
+)
+SELECT count(pg_notify('job', queue)) AS woken FROM (SELECT DISTINCT queue FROM given) AS q;
 
 -- name: job_finish :one work
 -- In the transaction of the effect: raises TT002 when the lease is not held any more, and the effect is undone.
@@ -31,10 +57,13 @@ WHERE id = $1::bigint AND state = 'running' AND lease_token = $2::bigint
 RETURNING state;
 
 -- name: job_extend :many queue
--- $1 ids, $2 tokens, $3 seconds
+-- $1 ids, $2 tokens, $3 seconds. A job that is locked is being ended or held by its own transaction.
+WITH held AS (
+    SELECT j.id FROM unnest($1::bigint[], $2::bigint[]) AS h (id, token)
+    JOIN job j ON j.id = h.id AND j.lease_token = h.token FOR UPDATE OF j SKIP LOCKED
+)
 UPDATE job j SET lease_until = now() + make_interval(secs => $3::int)
-FROM unnest($1::bigint[], $2::bigint[]) AS held (id, token)
-WHERE j.id = held.id AND j.state = 'running' AND j.lease_token = held.token
+FROM held WHERE j.id = held.id
 RETURNING j.id;
 
 -- name: job_rescue :one queue
@@ -49,8 +78,18 @@ WITH rescued AS (
 SELECT count(*) AS rescued FROM rescued;
 
 -- name: job_next :one queue
--- Milliseconds until the next job of these queues may run, and until the next lease may have run out.
-SELECT (extract(epoch FROM (SELECT min(run_at) FROM job WHERE state = 'queued' AND queue = ANY ($1::text[])) - now()) * 1000)::float8 AS next_ms,
+-- Milliseconds until the next job of these queues may run, and until the next lease may have run out. Down the index
+-- job_ready, one step a priority.
+SELECT (extract(epoch FROM (
+           SELECT min(first.run_at) FROM unnest($1::text[]) AS q (queue) CROSS JOIN LATERAL (
+               WITH RECURSIVE step AS (
+                   (SELECT j.priority, j.run_at FROM job j WHERE j.state = 'queued' AND j.queue = q.queue
+                    ORDER BY j.priority DESC, j.run_at LIMIT 1)
+                   UNION ALL
+                   SELECT n.* FROM step s CROSS JOIN LATERAL (
+                       SELECT j.priority, j.run_at FROM job j WHERE j.state = 'queued' AND j.queue = q.queue AND j.priority < s.priority
+                       ORDER BY j.priority DESC, j.run_at LIMIT 1) AS n)
+               SELECT run_at FROM step) AS first) - now()) * 1000)::float8 AS next_ms,
        (extract(epoch FROM (SELECT min(lease_until) FROM job WHERE state = 'running') - now()) * 1000)::float8 AS lease_ms;
 
 -- name: jobs_list :many

@@ -276,7 +276,9 @@ STATEMENTS = {
     "import_settle": (lambda w: [w["import"]], ()),
     "import_register": (lambda w: [w["import"]], ()),
     "import_stop": (lambda w: [w["import"], "failed", "import_gave_up", "why"], ()),
-    "job_claim": (lambda w: ["imports", 10, "thief", 60], ()),
+    "job_claim": (lambda w: ["imports", 10, "thief", 60, 7], ()),
+    "job_complete": (lambda w: [f"{{{w['running']}}}", f"{{{w['running_token']}}}"], ()),
+    "job_give_back": (lambda w: [f"{{{w['running']}}}", f"{{{w['running_token']}}}"], ()),
     "job_finish": (lambda w: [w["running"], w["running_token"]], ()),
     "job_hold": (lambda w: [w["running"], w["running_token"], 60], ()),
     "job_fail": (lambda w: [w["running"], w["running_token"], "why", True], ()),
@@ -334,8 +336,10 @@ EXCEPTED = {
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
 ADMINISTRATORS = {
-    "account_to_sign_in", "session_open", "session_find", "session_close", "account_get", "account_named", "accounts_list", "account_create",
-    "account_change", "clean_up", "job_claim", "job_finish", "job_hold", "job_fail", "job_extend", "job_rescue", "job_next",
+    "account_to_sign_in", "session_open", "session_find", "session_close", "account_get", "account_named",
+    "accounts_list", "account_create",
+    "account_change", "clean_up", "job_claim", "job_complete", "job_give_back", "job_finish", "job_hold", "job_fail", "job_extend",
+    "job_rescue", "job_next",
     "jobs_list", "job_get", "job_retry", "plan_create", "plan_change", "indicator_put", "targets_put", "region_create",
     "region_recode"}
 
