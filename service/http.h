@@ -7,6 +7,7 @@
 
 #include "service/arena.h"
 #include "service/buffer.h"
+#include "service/http_address.h"
 #include "service/metrics.h"
 #include <uv.h>
 
@@ -46,19 +47,26 @@ struct http_application {
 };
 
 struct http_limits {
-	size_t header_bytes; /* request line and header block together: 16 KiB */
-	size_t headers;      /* how many header lines: 100 */
-	size_t body_bytes;   /* of a buffered body: 1 MiB */
-	size_t stream_bytes; /* of a streamed body: 64 MiB */
-	size_t arena_bytes;  /* of one request's arena: 8 MiB */
-	size_t connections;  /* open at once: 4096; one more is closed at accept */
-	unsigned idle_ms;    /* keep-alive without a request: 60 s */
-	unsigned header_ms;  /* first byte to end of header block: 10 s */
-	unsigned body_ms;    /* no byte of the body for: 20 s */
-	unsigned write_ms;   /* the answer is not taken: 30 s */
+	size_t header_bytes;           /* request line and header block together: 16 KiB */
+	size_t headers;                /* how many header lines: 100 */
+	size_t body_bytes;             /* of a buffered body: 1 MiB */
+	size_t stream_bytes;           /* of a streamed body: 64 MiB */
+	size_t arena_bytes;            /* of one request's arena: 8 MiB */
+	size_t connections;            /* open at once: 12,000; for one more an idle or slow one is closed */
+	size_t connections_of_address; /* of one IPv4 address or IPv6 /64 that is no trusted proxy: 1,000 */
+	unsigned idle_ms;              /* keep-alive without a request: 60 s */
+	unsigned header_ms;            /* first byte to end of header block: 10 s */
+	unsigned body_ms;              /* in this time a body has to come on at the slowest rate: 20 s */
+	unsigned write_ms;             /* and an answer has to be taken at it: 20 s */
+	unsigned slowest_rate;         /* bytes a second: 500 */
 	unsigned
 		half_close_ms; /* the client closed its half and waits for the answer: 1 s, then it is gone */
 	unsigned linger_ms;    /* after the last answer, for the client to read it and close: 1 s */
+	/* Reverse proxies ("127.0.0.1 10.0.0.0/8"): what they say of their client is believed. "": nobody is
+	 */
+	const char *trusted_proxies;
+	bool forwarded;        /* they say it in Forwarded; else in X-Forwarded-For and -Proto */
+	unsigned hsts_seconds; /* of Strict-Transport-Security, sent when the client spoke TLS; 0: never */
 };
 struct http_limits http_limits_default(void);
 
@@ -69,7 +77,13 @@ struct slice http_query(const struct http_exchange *x); /* raw: after '?', witho
 /* The first of that name; .at NULL: absent. "host" is the target's authority when the target has one. */
 struct slice http_header(const struct http_exchange *x, const char *lower_case_name);
 struct slice http_body_bytes(const struct http_exchange *x);
-struct slice http_peer(const struct http_exchange *x); /* numeric address, no port */
+/* The client's numeric address, as a trusted proxy tells it or as we see it; in the arena. */
+struct slice http_peer(const struct http_exchange *x);
+struct http_address http_client_prefix(const struct http_exchange *x); /* what limits are kept by */
+bool http_secure(const struct http_exchange *x);           /* the client spoke TLS, to a trusted proxy */
+bool http_expects_continue(const struct http_exchange *x); /* it waits for 100 before it sends the body */
+/* Why the server itself refused it after on_headers, in the middle of its body; NULL: it did not. */
+const char *http_refused(const struct http_exchange *x);
 struct arena *http_arena(struct http_exchange *x);
 uint64_t http_started(const struct http_exchange *x);   /* uv_hrtime of its first byte */
 bool http_body_expected(const struct http_exchange *x); /* Content-Length > 0 or chunked */

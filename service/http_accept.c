@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The listening socket. accept is called here rather than by libuv, so that running out of descriptors can
- * be waited out: those who knock meanwhile stay in the backlog.
- * Invariant: a failure to accept never stops the server and is logged at most once a second. */
+ * The listening socket. accept is called here rather than by libuv, so that being full is a matter of who is
+ * missed least: the newcomer gets the place of an idle or slow client, of its own address first.
+ * Invariant: a failure to accept never stops the server. Without a descriptor a spare one is given up for a
+ * moment to turn the newcomer away, so that nobody hangs in the backlog. */
 #include "service/http_internal.h"
 #include "service/invariant.h"
-#include "service/log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, ACCEPT_AT_ONCE = 64, ACCEPT_PAUSE_MS = 100, LOG_EVERY_MS = 1000, HOST_TEXT = 64 };
+enum { BACKLOG = 1024, ACCEPT_AT_ONCE = 64, ACCEPT_PAUSE_MS = 100, HOST_TEXT = 64 };
 
 union address {
 	struct sockaddr any;
@@ -79,39 +80,85 @@ int http_listen(const char *address_text, bool reuse_port, int *port, char *why,
 	return fd;
 }
 
-static void pause_accepting(struct http_server *server, int error)
+static void pause_accepting(struct http_server *server)
 {
-	uint64_t now = uv_now(server->loop);
-	http_server_count_refusal(server, "accept_failed");
-	server->accept_failures++;
-	if (now >= server->accept_logged_at + LOG_EVERY_MS || server->accept_logged_at == 0) {
-		log_line(LOG_WARN, "accept_failed", LOG_TEXT("error", strerrorname_np(error)),
-			 LOG_NUMBER("times", server->accept_failures),
-			 LOG_NUMBER("connections", server->connections));
-		server->accept_logged_at = now;
-		server->accept_failures = 0;
-	}
+	http_server_refused(server, HTTP_REFUSED_ACCEPT);
 	uv_poll_stop(&server->listener);
-	server->accept_at = now + ACCEPT_PAUSE_MS;
+	server->accept_at = uv_now(server->loop) + ACCEPT_PAUSE_MS;
 	http_deadline_arm(server, server->accept_at);
+}
+
+/* Best effort: who is not told in time sees a reset. */
+static void turn_away(struct http_server *server, int fd, enum http_refusal refusal)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+				     "Retry-After: 1\r\nConnection: close\r\n\r\n";
+	http_server_refused(server, refusal);
+	/* What the client has sent is read first: bytes left over would turn the close into a reset. */
+	(void)recv(fd, server->read_buffer, sizeof(server->read_buffer), MSG_DONTWAIT);
+	(void)send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
 }
 
 static void admit(struct http_server *server, int fd, const struct sockaddr *peer)
 {
-	if (server->connections < server->limits.connections) {
-		http_connection_open(server, fd, peer);
+	const struct http_limits *limits = &server->limits;
+	struct http_address address = http_address_of(peer);
+	if (!http_networks_hold(&server->trusted, &address) &&
+	    !http_peers_make_room(server, &address, limits->connections_of_address)) {
+		turn_away(server, fd, HTTP_REFUSED_ADDRESS_FULL);
 		return;
 	}
-	http_server_count_refusal(server, "connections");
-	close(fd);
+	if (server->connections - server->closing >= limits->connections) {
+		if (!http_server_make_room(server)) {
+			turn_away(server, fd, HTTP_REFUSED_FULL);
+			return;
+		}
+		http_server_refused(server, HTTP_REFUSED_FULL);
+	}
+	http_connection_open(server, fd, &address);
 }
 
-/* False when there is nobody left, or no descriptor. */
+static int accept_fd(const struct http_server *server, union address *peer)
+{
+	socklen_t len = sizeof(*peer);
+	return accept4(server->listen_fd, &peer->any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* The oldest idle client; not one that has only just come, before it could say anything. */
+static struct http_connection *oldest_idle(const struct http_server *server)
+{
+	struct http_connection *c = server->lists[HTTP_CONNECTION_IDLE].first;
+	bool fresh = c && c->deadline >= uv_now(server->loop) + server->duration[HTTP_CONNECTION_IDLE];
+	return fresh ? NULL : c;
+}
+
+/* There is no descriptor left, here or in the whole system: somebody idle gives his up, or the spare one does
+ * to turn one newcomer away. False when that did not help either. */
+static bool without_descriptor(struct http_server *server)
+{
+	union address peer = { .v6 = { 0 } };
+	struct http_connection *idle = oldest_idle(server);
+	if (idle) {
+		http_server_refused(server, HTTP_REFUSED_DESCRIPTORS);
+		http_connection_cut(idle);
+		return true;
+	}
+	if (server->spare_fd < 0)
+		return false;
+	close(server->spare_fd);
+	int fd = accept_fd(server, &peer);
+	if (fd >= 0)
+		turn_away(server, fd, HTTP_REFUSED_DESCRIPTORS);
+	server->spare_fd = http_spare_fd();
+	return fd >= 0;
+}
+
+/* False when there is nobody left, or it cannot be helped now. */
 static bool accept_one(struct http_server *server)
 {
 	union address peer = { .v6 = { 0 } };
-	socklen_t len = sizeof(peer);
-	int fd = accept4(server->listen_fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept_fd(server, &peer);
 	if (fd >= 0) {
 		admit(server, fd, &peer.any);
 		return true;
@@ -122,7 +169,9 @@ static bool accept_one(struct http_server *server)
 	if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO || errno == ENETDOWN ||
 	    errno == EHOSTUNREACH || errno == ENETUNREACH)
 		return true;
-	pause_accepting(server, errno);
+	if ((errno == EMFILE || errno == ENFILE) && without_descriptor(server))
+		return true;
+	pause_accepting(server);
 	return false;
 }
 
@@ -135,9 +184,16 @@ static void on_readable(uv_poll_t *listener, int status, int events)
 			break;
 }
 
+int http_spare_fd(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void http_accept_resume(struct http_server *server)
 {
 	server->accept_at = UINT64_MAX;
+	if (server->spare_fd < 0)
+		server->spare_fd = http_spare_fd();
 	if (!server->stopping)
 		uv_poll_start(&server->listener, UV_READABLE, on_readable);
 }
@@ -165,4 +221,7 @@ void http_accept_stop(struct http_server *server)
 	uv_close((uv_handle_t *)&server->listener, on_listener_closed);
 	close(server->listen_fd);
 	server->listen_fd = -1;
+	if (server->spare_fd >= 0)
+		close(server->spare_fd);
+	server->spare_fd = -1;
 }

@@ -10,11 +10,13 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 
+/* Nothing that is answered is a page: a browser that shows it shall load, run, frame and send nothing. */
 static const char fixed_fields[] = "X-Content-Type-Options: nosniff\r\n"
 				   "Referrer-Policy: no-referrer\r\n"
-				   "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; "
-				   "base-uri 'none'; form-action 'self'\r\n"
-				   "Cross-Origin-Opener-Policy: same-origin\r\n";
+				   "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; "
+				   "base-uri 'none'; form-action 'none'\r\n"
+				   "Cross-Origin-Opener-Policy: same-origin\r\n"
+				   "Cross-Origin-Resource-Policy: same-origin\r\n";
 static const char no_store[] = "Cache-Control: no-store\r\n";
 static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -74,6 +76,8 @@ static void write_head(struct buffer *head, const struct http_exchange *x,
 	}
 	write_connection(head, x);
 	buffer_add(head, fixed_fields, sizeof(fixed_fields) - 1);
+	if (x->secure)
+		buffer_text(head, x->server->hsts);
 	if (!sets_cache_control(response->extra_headers))
 		buffer_add(head, no_store, sizeof(no_store) - 1);
 	if (response->extra_headers)

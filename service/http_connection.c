@@ -34,23 +34,12 @@ void http_connection_move(struct http_connection *c, enum http_connection_state 
 	list_append(&server->lists[state], c);
 	if (server->duration[state] == 0)
 		return;
+	c->window = c->exchange ? c->exchange->body_taken : 0;
 	c->deadline = uv_now(server->loop) + server->duration[state];
 	http_deadline_arm(server, c->deadline);
 }
 
-static void name_peer(struct http_connection *c, const struct sockaddr *peer)
-{
-	if (peer->sa_family == AF_INET)
-		uv_ip4_name((const struct sockaddr_in *)(const void *)peer, c->peer, sizeof(c->peer));
-	else if (peer->sa_family == AF_INET6)
-		uv_ip6_name((const struct sockaddr_in6 *)(const void *)peer, c->peer, sizeof(c->peer));
-	/* An IPv4 client of a socket that takes both is still an IPv4 client. */
-	size_t mapped = strlen("::ffff:");
-	if (strncmp(c->peer, "::ffff:", mapped) == 0 && strchr(c->peer, '.'))
-		memmove(c->peer, c->peer + mapped, strlen(c->peer) - mapped + 1);
-}
-
-void http_connection_open(struct http_server *server, int fd, const struct sockaddr *peer)
+void http_connection_open(struct http_server *server, int fd, const struct http_address *address)
 {
 	struct http_connection *c = calloc(1, sizeof(*c));
 	if (!c) {
@@ -61,16 +50,18 @@ void http_connection_open(struct http_server *server, int fd, const struct socka
 	c->tcp.data = c;
 	c->server = server;
 	c->state = HTTP_CONNECTION_IDLE;
+	c->address = *address;
+	c->trusted = http_networks_hold(&server->trusted, address);
 	list_append(&server->lists[c->state], c);
 	server->connections++;
 	metric_set(server->open_gauge, (double)server->connections);
 	metric_add(server->accepted, 1);
-	if (uv_tcp_open(&c->tcp, fd) < 0) {
-		close(fd);
+	if (uv_tcp_open(&c->tcp, fd) < 0 || (!c->trusted && !http_peers_join(c))) {
+		if (uv_fileno((uv_handle_t *)&c->tcp, &(uv_os_fd_t){ 0 }) != 0)
+			close(fd);
 		http_connection_close(c);
 		return;
 	}
-	name_peer(c, peer);
 	http_connection_move(c, HTTP_CONNECTION_IDLE);
 	http_input_continue(c);
 }
@@ -83,6 +74,7 @@ static void on_closed(uv_handle_t *handle)
 	free(c->rest);
 	free(c->head_copy);
 	free(c);
+	server->closing--;
 	http_server_connection_closed(server);
 }
 
@@ -91,8 +83,19 @@ void http_connection_close(struct http_connection *c)
 	if (c->state == HTTP_CONNECTION_CLOSED)
 		return;
 	http_due_remove(c);
+	http_peers_leave(c);
 	http_connection_move(c, HTTP_CONNECTION_CLOSED);
+	c->server->closing++;
 	uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+void http_connection_cut(struct http_connection *c)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+	uv_os_fd_t fd;
+	if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	http_connection_gone(c);
 }
 
 void http_connection_gone(struct http_connection *c)
@@ -160,16 +163,33 @@ void http_connection_continue(struct http_connection *c)
 		http_input_continue(c);
 }
 
-/* As long as the client acknowledges anything, the answer is being taken. */
+/* What has to come or go within the time of a state: at least a byte, at least at the slowest rate. */
+static size_t least(const struct http_connection *c)
+{
+	size_t bytes = c->server->limits.slowest_rate * c->server->duration[c->state] / 1000;
+	return bytes > 0 ? bytes : 1;
+}
+
+/* As long as the client takes enough of it, the answer is being taken. Else it is dropped, in the kernel too.
+ */
 static void write_expired(struct http_connection *c)
 {
 	size_t unsent = http_answer_unsent(c);
-	if (unsent >= c->unsent) {
-		http_connection_gone(c);
+	if (unsent + least(c) > c->unsent) {
+		http_server_refused(c->server, HTTP_REFUSED_ANSWER_SLOW);
+		http_connection_cut(c);
 		return;
 	}
 	c->unsent = unsent;
 	http_connection_move(c, HTTP_CONNECTION_WRITING);
+}
+
+static void body_expired(struct http_connection *c)
+{
+	if (c->exchange->body_taken - c->window >= least(c))
+		http_connection_move(c, HTTP_CONNECTION_BODY);
+	else
+		http_request_refuse(c, HTTP_REFUSED_BODY_SLOW);
 }
 
 void http_connection_expired(struct http_connection *c)
@@ -179,7 +199,7 @@ void http_connection_expired(struct http_connection *c)
 		http_request_refuse(c, HTTP_REFUSED_HEADER_SLOW);
 		break;
 	case HTTP_CONNECTION_BODY:
-		http_request_refuse(c, HTTP_REFUSED_BODY_SLOW);
+		body_expired(c);
 		break;
 	case HTTP_CONNECTION_WRITING:
 		write_expired(c);

@@ -35,6 +35,8 @@ static void on_timer(uv_timer_t *timer)
 		http_accept_resume(server);
 	if (server->last_call_at <= now)
 		http_server_last_call(server);
+	if (server->tell_at <= now)
+		http_refused_tell(server);
 	if (server->stop_at <= now)
 		http_server_cut(server);
 	for (int state = 0; state < HTTP_CONNECTION_CLOSED; state++)
@@ -43,6 +45,7 @@ static void on_timer(uv_timer_t *timer)
 		http_deadline_arm(server, server->accept_at);
 		http_deadline_arm(server, server->last_call_at);
 		http_deadline_arm(server, server->stop_at);
+		http_deadline_arm(server, server->tell_at);
 	}
 }
 

@@ -19,7 +19,7 @@ struct http_exchange *http_exchange_new(struct http_connection *c)
 	x->server = server;
 	x->started = uv_hrtime();
 	x->body.arena = arena;
-	memcpy(x->peer, c->peer, sizeof(x->peer));
+	x->client = c->address;
 	http_reader_init(&x->reader, arena, &server->guard_limits);
 	return x;
 }
@@ -83,7 +83,31 @@ struct slice http_body_bytes(const struct http_exchange *x)
 
 struct slice http_peer(const struct http_exchange *x)
 {
-	return slice_of(x->peer);
+	char *text = arena_alloc(x->arena, HTTP_ADDRESS_TEXT);
+	if (!text)
+		return (struct slice){ NULL, 0 };
+	http_address_write(&x->client, text);
+	return slice_of(text);
+}
+
+struct http_address http_client_prefix(const struct http_exchange *x)
+{
+	return http_address_prefix(&x->client);
+}
+
+bool http_secure(const struct http_exchange *x)
+{
+	return x->secure;
+}
+
+bool http_expects_continue(const struct http_exchange *x)
+{
+	return http_header(x, "expect").at && !x->reader.old_version;
+}
+
+const char *http_refused(const struct http_exchange *x)
+{
+	return x->refused ? http_refusal_code(x->refusal) : NULL;
 }
 
 struct arena *http_arena(struct http_exchange *x)

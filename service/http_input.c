@@ -105,8 +105,6 @@ static void on_eof(struct http_connection *c)
 static void take(struct http_connection *c, const char *bytes, size_t len)
 {
 	size_t used = 0;
-	if (c->state == HTTP_CONNECTION_BODY)
-		http_connection_move(c, HTTP_CONNECTION_BODY); /* a byte came: the deadline is renewed */
 	if (c->rest_len == 0 && http_request_wanted(c))
 		used = http_request_take(c, bytes, len);
 	keep(c, bytes + used, len - used);

@@ -6,6 +6,8 @@
 #define SERVICE_HTTP_INTERNAL_H
 
 #include "service/http.h"
+#include "service/http_address.h"
+#include "service/http_forwarded.h"
 #include "service/http_reader.h"
 #include <time.h>
 
@@ -22,7 +24,7 @@ enum http_connection_state {
 	HTTP_CONNECTION_STATES
 };
 
-enum { HTTP_PEER_TEXT = 46, HTTP_READ_BUFFER = 64 * 1024, HTTP_DATE_LENGTH = 29 };
+enum { HTTP_PEER_SLOTS_LOG2 = 10, HTTP_READ_BUFFER = 64 * 1024, HTTP_DATE_LENGTH = 29 };
 
 struct http_connection {
 	uv_tcp_t tcp;
@@ -31,6 +33,7 @@ struct http_connection {
 	enum http_connection_state state;
 	struct http_connection *next, *previous; /* in the list of its state */
 	uint64_t deadline;
+	uint64_t window; /* bytes of the body that had come when the deadline was set */
 	struct http_connection *next_due;
 	bool due;     /* on the server's list of those to look at */
 	bool running; /* its bytes are being read: what changes is seen there */
@@ -42,7 +45,10 @@ struct http_connection {
 	char *head_copy; /* the head of an answer that was not taken in one go */
 	uv_write_t write;
 	uv_shutdown_t shutdown;
-	char peer[HTTP_PEER_TEXT];
+	struct http_address address;
+	bool trusted; /* a reverse proxy: believed who its client is, and not bounded in connections */
+	struct http_peer *peer; /* the connections of its address; NULL: not counted */
+	struct http_connection *peer_next, *peer_previous;
 };
 
 struct http_exchange {
@@ -62,13 +68,22 @@ struct http_exchange {
 	bool known;     /* to the application: on_headers was called */
 	bool streaming; /* the sink is set */
 	bool paused;
-	bool ended;     /* the message was read to its end */
-	bool delivered; /* and the application was told so */
-	bool responded; /* an answer was given, by the application or by us */
-	bool refused;   /* by us */
-	bool sent;      /* the answer is in the kernel's hands */
-	bool close;     /* the connection after it */
-	char peer[HTTP_PEER_TEXT];
+	bool ended;                /* the message was read to its end */
+	bool delivered;            /* and the application was told so */
+	bool responded;            /* an answer was given, by the application or by us */
+	bool refused;              /* by us */
+	bool sent;                 /* the answer is in the kernel's hands */
+	bool close;                /* the connection after it */
+	bool secure;               /* a trusted proxy says that its client spoke TLS */
+	enum http_refusal refusal; /* why, when refused */
+	struct http_address client;
+};
+
+/* A flood of refusals is told in sums: see http_refused.c. */
+struct http_refusal_log {
+	uint64_t second; /* when it began, in the loop's ms */
+	unsigned lines;
+	unsigned untold[HTTP_REFUSALS];
 };
 
 struct http_list {
@@ -87,29 +102,38 @@ struct http_server {
 	uv_check_t check;
 	unsigned open_handles;
 	struct http_list lists[HTTP_CONNECTION_STATES];
-	unsigned duration[HTTP_CONNECTION_STATES];           /* in ms; 0: no deadline */
-	uint64_t timer_at, accept_at, stop_at, last_call_at; /* in the loop's ms; UINT64_MAX: not set */
+	unsigned duration[HTTP_CONNECTION_STATES]; /* in ms; 0: no deadline */
+	uint64_t timer_at, accept_at, stop_at, last_call_at,
+		tell_at; /* in the loop's ms; UINT64_MAX: not set */
 	struct http_connection *due, **due_end;
-	size_t connections;
+	size_t connections, closing; /* all that are not freed; those among them that are closed */
 	bool stopping, told_stopped;
 	void (*on_stopped)(void *context);
 	void *stopped_context;
-	struct metrics *metrics;
 	struct metric *open_gauge, *accepted, *bytes_in, *bytes_out;
-	uint64_t accept_failures, accept_logged_at;
-	char *head; /* where the head of an answer is put together */
+	struct metric *refused[HTTP_REFUSALS];
+	struct http_refusal_log refusal_log;
+	struct http_networks trusted;
+	enum http_forwarded_by forwarded_by;
+	struct http_peer *peers[1 << HTTP_PEER_SLOTS_LOG2];
+	uint64_t peer_seed;
+	int spare_fd; /* given up for a moment to tell a client that there is no other; -1: there is none */
+	char *head;   /* where the head of an answer is put together */
 	size_t head_room;
 	time_t date_second;
 	char date[64];
+	char hsts[80]; /* a whole line, or empty */
 	char read_buffer[HTTP_READ_BUFFER];
 };
 
 /* http_connection.c: one client. */
-void http_connection_open(struct http_server *server, int fd, const struct sockaddr *peer);
+void http_connection_open(struct http_server *server, int fd, const struct http_address *address);
 void http_connection_move(struct http_connection *c, enum http_connection_state state);
 void http_connection_close(struct http_connection *c);
 /* The client cannot be answered any more: tells the application, closes. */
 void http_connection_gone(struct http_connection *c);
+/* The same without a farewell: what the kernel still holds for it is dropped. */
+void http_connection_cut(struct http_connection *c);
 /* Looks at what has changed: an answer sent, a resumed body, bytes that waited. Not from application code. */
 void http_connection_continue(struct http_connection *c);
 /* Its deadline has passed. */
@@ -149,18 +173,35 @@ void http_due_remove(struct http_connection *c);
 void http_deadline_start(struct http_server *server);
 void http_deadline_arm(struct http_server *server, uint64_t at);
 
+/* http_peers.c */
+/* False without memory: the connection is then not counted. */
+bool http_peers_join(struct http_connection *c);
+void http_peers_leave(struct http_connection *c);
+/* True when the address has less than `most` connections, or one of its own was closed for the new one. */
+bool http_peers_make_room(struct http_server *server, const struct http_address *address, size_t most);
+/* Closes whoever is missed least; false when all are being worked for. */
+bool http_server_make_room(struct http_server *server);
+
+/* http_refused.c: every refusal is counted, and told in a log line. */
+void http_refused_start(struct http_server *server, struct metrics *metrics);
+void http_server_refused(struct http_server *server, enum http_refusal refusal);
+/* Counts only: the application tells of it in its line about the request. */
+void http_server_refused_known(struct http_server *server, enum http_refusal refusal);
+/* Tells of what was counted and not told. */
+void http_refused_tell(struct http_server *server);
+
 /* http_accept.c */
 int http_listen(const char *address, bool reuse_port, int *port, char *why, size_t why_size);
 void http_accept_start(struct http_server *server);
 void http_accept_resume(struct http_server *server);
 void http_accept_stop(struct http_server *server);
+int http_spare_fd(void); /* -1: there is none */
 
 /* http_server.c */
 void http_server_connection_closed(struct http_server *server);
 void http_server_handle_closed(struct http_server *server);
 void http_server_cut(struct http_server *server);
 void http_server_last_call(struct http_server *server);
-void http_server_count_refusal(struct http_server *server, const char *code);
 const char *http_server_date(struct http_server *server);
 
 #endif

@@ -37,6 +37,11 @@ static const struct {
 	[HTTP_REFUSED_BODY_LONG] = { 413, "body_too_long" },
 	[HTTP_REFUSED_BODY_SLOW] = { 408, "body_too_slow" },
 	[HTTP_REFUSED_MEMORY] = { 503, "out_of_memory" },
+	[HTTP_REFUSED_ANSWER_SLOW] = { 408, "answer_not_taken" },
+	[HTTP_REFUSED_FULL] = { 503, "connections" },
+	[HTTP_REFUSED_ADDRESS_FULL] = { 503, "connections_of_address" },
+	[HTTP_REFUSED_DESCRIPTORS] = { 503, "out_of_descriptors" },
+	[HTTP_REFUSED_ACCEPT] = { 503, "accept_failed" },
 };
 
 int http_refusal_status(enum http_refusal refusal)

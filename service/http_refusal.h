@@ -35,9 +35,16 @@ enum http_refusal {
 	HTTP_REFUSED_BODY_LONG,
 	HTTP_REFUSED_BODY_SLOW,
 	HTTP_REFUSED_MEMORY,
+	/* connections, before or instead of a request: nobody is answered */
+	HTTP_REFUSED_ANSWER_SLOW,
+	HTTP_REFUSED_FULL,
+	HTTP_REFUSED_ADDRESS_FULL,
+	HTTP_REFUSED_DESCRIPTORS,
+	HTTP_REFUSED_ACCEPT,
 	HTTP_REFUSALS
 };
 
+/* What the answer says; of a connection that is closed without one: what it would have been. */
 int http_refusal_status(enum http_refusal refusal);
 /* "bare_lf" and the like: for the answer's body and the metric's label. */
 const char *http_refusal_code(enum http_refusal refusal);

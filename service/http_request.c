@@ -29,10 +29,14 @@ static struct http_response refusal_response(struct http_exchange *x, enum http_
 void http_request_refuse(struct http_connection *c, enum http_refusal refusal)
 {
 	struct http_exchange *x = c->exchange;
-	http_server_count_refusal(c->server, http_refusal_code(refusal));
 	x->refused = true;
-	if (x->known)
+	x->refusal = refusal;
+	if (x->known) {
+		http_server_refused_known(c->server, refusal);
 		http_exchange_abort(x);
+	} else {
+		http_server_refused(c->server, refusal);
+	}
 	struct http_response response = refusal_response(x, refusal);
 	http_answer_send(x, &response);
 }
@@ -70,9 +74,8 @@ static void proceed(struct http_connection *c, struct http_exchange *x)
 /* "100-continue", something we do not know, or nothing; HTTP/1.0 has no expectations. */
 static bool expectation_known(const struct http_exchange *x, bool *expects)
 {
-	struct slice expect = http_header(x, "expect");
-	*expects = expect.at && !x->reader.old_version;
-	return !*expects || slice_equal_nocase(expect, SLICE("100-continue"));
+	*expects = http_expects_continue(x);
+	return !*expects || slice_equal_nocase(http_header(x, "expect"), SLICE("100-continue"));
 }
 
 static void take_head(struct http_connection *c, struct http_exchange *x)
@@ -83,6 +86,9 @@ static void take_head(struct http_connection *c, struct http_exchange *x)
 		http_request_refuse(c, HTTP_REFUSED_EXPECTATION);
 		return;
 	}
+	if (c->trusted)
+		http_forwarded_read(&x->reader, c->server->forwarded_by, &c->server->trusted, &x->client,
+				    &x->secure);
 	x->known = true;
 	x->ended = http_guard_ended(&x->reader.guard);
 	enum http_body body = app->on_headers(x, app->context);
@@ -164,7 +170,7 @@ static struct http_exchange *begin(struct http_connection *c)
 	if (c->exchange) {
 		http_connection_move(c, HTTP_CONNECTION_HEAD);
 	} else {
-		http_server_count_refusal(c->server, http_refusal_code(HTTP_REFUSED_MEMORY));
+		http_server_refused(c->server, HTTP_REFUSED_MEMORY);
 		http_connection_close(c);
 	}
 	return c->exchange;

@@ -4,6 +4,7 @@
 #include "service/http_internal.h"
 #include "service/invariant.h"
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,50 +19,75 @@ struct http_limits http_limits_default(void)
 		.body_bytes = 1024 * 1024,
 		.stream_bytes = 64 * 1024 * 1024,
 		.arena_bytes = 8 * 1024 * 1024,
-		.connections = 4096,
+		.connections = 12000,
+		.connections_of_address = 1000,
 		.idle_ms = 60 * 1000,
 		.header_ms = 10 * 1000,
 		.body_ms = 20 * 1000,
-		.write_ms = 30 * 1000,
+		.write_ms = 20 * 1000,
+		.slowest_rate = 500,
 		.half_close_ms = 1000,
 		.linger_ms = 1000,
+		.trusted_proxies = "",
+		.hsts_seconds = 365 * 24 * 3600,
 	};
 }
 
 static void make_metrics(struct http_server *server, struct metrics *metrics)
 {
-	server->metrics = metrics;
 	server->open_gauge = metric_gauge(metrics, "tantu_http_connections", "Open connections.", "");
 	server->accepted = metric_counter(metrics, "tantu_http_accepted_total", "Connections accepted.", "");
 	server->bytes_in = metric_counter(metrics, "tantu_http_bytes_in_total", "Bytes received.", "");
 	server->bytes_out = metric_counter(metrics, "tantu_http_bytes_out_total", "Bytes of answers.", "");
+	http_refused_start(server, metrics);
 }
 
-void http_server_count_refusal(struct http_server *server, const char *code)
+static bool trusted_are_sound(const struct http_limits *limits, char *why, size_t why_size)
 {
-	char labels[64];
-	snprintf(labels, sizeof(labels), "reason=\"%s\"", code);
-	metric_add(metric_counter(server->metrics, "tantu_http_refused_total",
-				  "Requests and connections turned away by the server itself.", labels),
-		   1);
+	struct http_networks networks;
+	struct slice wrong;
+	if (http_networks_read(limits->trusted_proxies, &networks, &wrong))
+		return true;
+	snprintf(why, why_size, "not an address or network, or one of more than %d: %.*s", HTTP_NETWORKS,
+		 (int)wrong.len, wrong.at);
+	return false;
+}
+
+static void take_limits(struct http_server *server, const struct http_limits *limits)
+{
+	enum { TARGET_BYTES = 8 * 1024 };
+	struct slice wrong;
+	server->limits = *limits;
+	server->guard_limits =
+		(struct http_guard_limits){ limits->header_bytes, TARGET_BYTES, limits->headers };
+	INVARIANT(http_networks_read(limits->trusted_proxies, &server->trusted, &wrong));
+	server->limits.trusted_proxies = NULL; /* the caller's, and read */
+	server->forwarded_by = limits->forwarded ? HTTP_BY_FORWARDED : HTTP_BY_X_FORWARDED;
+	/* Nobody shall be able to choose addresses that share a slot. */
+	randombytes_buf(&server->peer_seed, sizeof(server->peer_seed));
+	if (limits->hsts_seconds > 0)
+		snprintf(server->hsts, sizeof(server->hsts),
+			 "Strict-Transport-Security: max-age=%u; includeSubDomains\r\n",
+			 limits->hsts_seconds);
 }
 
 struct http_server *http_server_start(uv_loop_t *loop, const char *address, bool reuse_port,
 				      const struct http_limits *limits, const struct http_application *app,
 				      struct metrics *metrics, char *why, size_t why_size)
 {
-	enum { TARGET_BYTES = 8 * 1024 };
-	int port, fd = http_listen(address, reuse_port, &port, why, why_size);
+	int port;
+	if (!trusted_are_sound(limits, why, why_size))
+		return NULL;
+	int fd = http_listen(address, reuse_port, &port, why, why_size);
 	if (fd < 0)
 		return NULL;
 	struct http_server *server = calloc(1, sizeof(*server));
 	INVARIANT(server != NULL);
 	server->loop = loop;
-	server->limits = *limits;
-	server->guard_limits =
-		(struct http_guard_limits){ limits->header_bytes, TARGET_BYTES, limits->headers };
+	take_limits(server, limits);
 	server->app = *app;
 	server->listen_fd = fd;
+	server->spare_fd = -1;
 	server->port = port;
 	make_metrics(server, metrics);
 	signal(SIGPIPE, SIG_IGN); /* a client that left is an error of its write, not of the process */
@@ -159,6 +185,7 @@ void http_server_free(struct http_server **server)
 	if (!*server)
 		return;
 	INVARIANT((*server)->told_stopped);
+	http_refused_tell(*server);
 	free((*server)->head);
 	free(*server);
 	*server = NULL;
