@@ -31,7 +31,7 @@ static enum step step_hash(struct request *r)
 		return STEP_NEXT;
 	}
 	h->password = slice_of(password->at);
-	return engine_work(r, hash_in_pool);
+	return engine_hash(r, hash_in_pool);
 }
 
 static enum step step_hashed(struct request *r)
@@ -85,6 +85,12 @@ const struct endpoint account_endpoints[] = {
 	{ HTTP_METHOD_PATCH, "/api/v1/users/{id}", ROLE_ADMIN, NULL, change_in, .steps = changing_steps,
 	  .way = { { NULL, SQL_account_change, "path.id if_match step.1 in.disabled in.region" } },
 	  .summary = "New password, disable or enable, other region; the account's sessions end" },
+	{ HTTP_METHOD_POST, "/api/v1/users/{id}/unlock", ROLE_ADMIN,
+	  .way = { { NULL, SQL_account_unlock, "path.id" } },
+	  .summary = "Forget the account's failed attempts to sign in" },
+	{ HTTP_METHOD_GET, "/api/v1/users/{id}/events", ROLE_ADMIN, .page = "id",
+	  .way = { { NULL, SQL_account_events, "path.id page.after page.limit" } },
+	  .summary = "When the account was locked out and unlocked" },
 	{ HTTP_METHOD_GET, "/api/v1/contractors", SIGNED_IN, .page = "id",
 	  .way = { { NULL, SQL_contractors_list, "page.after page.limit" } }, .summary = "Contractors" },
 	{ HTTP_METHOD_GET, "/api/v1/centres", SIGNED_IN, .page = "id",

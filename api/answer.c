@@ -195,6 +195,7 @@ static enum step answer_verdict(struct request *r, const struct row_plan *plan, 
 	if (!is_null(s, plan->field) && v->status == 422)
 		field = get_text(s, plan->field);
 	buffer_init(&out, http_arena(r->x), 512);
+	r->refused = v->name;
 	problem_begin(&out, v->status, v->name, v->title, field, NULL);
 	for (int i = 0; i < plan->columns; i++) {
 		const char *name = s->shape->column[i].name;

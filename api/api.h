@@ -15,6 +15,9 @@ struct api_options {
 	const struct vault *vault;
 	const char *uploads; /* folder for sealed uploads */
 	int session_seconds;
+	int token_rate, token_burst; /* requests of one token, a second and at once */
+	int sign_in_tries;           /* failures from one address for one account before it has to wait */
+	int sign_in_tries_address, sign_in_tries_account; /* the same from an address, for an account */
 };
 /* db must be ready (db_options.on_ready): tables are checked against what PostgreSQL described.
  * NULL and one line in `why` when a table and its statement disagree. */

@@ -4,6 +4,7 @@
 #include "api/engine.h"
 #include "service/log.h"
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static bool hex_only(const char *at, size_t len)
@@ -46,11 +47,15 @@ static struct request *request_new(struct http_exchange *x, struct api *api)
 static enum step no_route(struct request *r, const char *allow)
 {
 	struct http_response response = { .status = 204 };
+	bool asks = http_method(r->x) == HTTP_METHOD_OPTIONS;
+	if (slice_is(http_path(r->x), "*")) /* OPTIONS alone has this target: the server as a whole */
+		allow = "GET, HEAD, POST, PUT, PATCH, DELETE";
 	if (!allow[0])
 		return problem(r, 404, "no_such_path", NULL, NULL);
-	response.extra_headers = arena_printf(http_arena(r->x), "Allow: %s\r\n", allow);
-	if (http_method(r->x) == HTTP_METHOD_OPTIONS)
+	response.extra_headers = arena_printf(http_arena(r->x), "Allow: %s, OPTIONS\r\n", allow);
+	if (asks)
 		return answer_raw(r, &response);
+	r->refused = "method_not_allowed";
 	response.status = 405;
 	response.content_type = "application/problem+json";
 	response.body = SLICE("{\"type\":\"about:blank\",\"title\":\"This method is not for this "
@@ -72,8 +77,11 @@ static enum http_body on_headers(struct http_exchange *x, void *context)
 		no_route(r, allow);
 		return HTTP_BODY_NONE;
 	}
-	if (!r->route->endpoint->sink)
-		return HTTP_BODY_BUFFER;
+	if (!r->route->endpoint->sink) {
+		if (http_expects_continue(x))
+			guard_expectation(r);
+		return r->answered ? HTTP_BODY_NONE : HTTP_BODY_BUFFER;
+	}
 	http_stream_to(x, r->route->endpoint->sink);
 	http_pause(x); /* until a step wants the body */
 	r->step = engine_stream_steps;
@@ -92,15 +100,28 @@ static void on_request(struct http_exchange *x, void *context)
 static const char *const method_names[] = { "GET",   "HEAD",   "POST",    "PUT",
 					    "PATCH", "DELETE", "OPTIONS", "OTHER" };
 
-/* One line a request: no path values, no query, no body, no names. */
-static void log_request(struct http_exchange *x, const struct request *r, double seconds)
+/* One line a request: no path values, no query, no body, no names; of a refused one, why. */
+static void log_request(struct http_exchange *x, const struct request *r, double seconds, const char *reason)
 {
 	log_line(LOG_INFO, "request", LOG_TEXT("trace", r->trace),
 		 LOG_TEXT("method", method_names[http_method(x)]),
 		 LOG_TEXT("route", r->route ? r->route->endpoint->path : ""),
 		 LOG_NUMBER("status", http_status(x)), LOG_NUMBER("account", r->who.account),
 		 LOG_NUMBER("ms", (double)(int64_t)(seconds * 1e6) / 1e3),
-		 LOG_NUMBER("bytes", http_response_bytes(x)));
+		 LOG_NUMBER("bytes", http_response_bytes(x)), { reason ? "reason" : NULL, reason, 0 });
+}
+
+/* What the server refused itself, in the middle of the body, it has counted. */
+static const char *count_refusal(struct http_exchange *x, const struct request *r)
+{
+	char labels[96];
+	if (http_refused(x) || !r->refused || http_status(x) == 0)
+		return http_refused(x);
+	snprintf(labels, sizeof labels, "reason=\"%s\"", r->refused);
+	metric_add(metric_counter(r->api->options.metrics, "tantu_refused_total",
+				  "Requests and connections refused.", labels),
+		   1);
+	return r->refused;
 }
 
 static void on_finished(struct http_exchange *x, void *context)
@@ -113,7 +134,6 @@ static void on_finished(struct http_exchange *x, void *context)
 	engine_key_done(r);
 	json_decref(r->body);
 	r->body = NULL;
-	engine_own_end(r); /* while the thread pool works for it: when that is done */
 	int class = http_status(x) / 100;
 	if (r->route && class >= 1 && class <= 5) {
 		metric_observe(r->route->seconds, seconds);
@@ -121,7 +141,8 @@ static void on_finished(struct http_exchange *x, void *context)
 	} else if (!r->route) {
 		metric_add(r->api->unrouted, 1);
 	}
-	log_request(x, r, seconds);
+	log_request(x, r, seconds, count_refusal(x, r)); /* the code may be part of what ends now */
+	engine_own_end(r); /* while the thread pool works for it: when that is done */
 }
 
 struct http_application api_application(struct api *api)
@@ -137,6 +158,7 @@ struct api *api_new(const struct api_options *options, char *why, size_t why_siz
 	api->arena = arena_new(16u << 20);
 	INVARIANT(api->arena);
 	api->sessions = session_cache_new(8000);
+	guard_start(api);
 	api->refused_input = metric_counter(options->metrics, "tantu_input_refused_total",
 					    "Requests whose input was refused", "");
 	api->sign_in_failures =
@@ -155,6 +177,7 @@ void api_free(struct api **api)
 	if (!*api)
 		return;
 	session_cache_free(&(*api)->sessions);
+	guard_end(*api);
 	arena_free(&(*api)->arena);
 	free(*api);
 	*api = NULL;

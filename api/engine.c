@@ -48,60 +48,6 @@ enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql s
 	return STEP_PARKED;
 }
 
-struct work {
-	uv_work_t request; /* first */
-	struct request *r;
-	void (*run)(struct request *r);
-};
-
-static void work_run(uv_work_t *request)
-{
-	struct work *work = (struct work *)request;
-	work->run(work->r);
-}
-
-void engine_own_end(struct request *r)
-{
-	if (r->own_end && !r->working)
-		r->own_end(r);
-}
-
-static void work_done(uv_work_t *request, int status)
-{
-	struct work *work = (struct work *)request;
-	struct request *r = work->r;
-	(void)status; /* never cancelled */
-	free(work);
-	r->working = false;
-	if (r->work_gone) {
-		engine_own_end(r);
-	} else {
-		http_pending_done(&r->pending);
-		engine_run(r);
-	}
-	http_release(r->x);
-}
-
-static void work_on_gone(struct http_pending *pending)
-{
-	struct request *r = (struct request *)((char *)pending - offsetof(struct request, pending));
-	r->work_gone = true;
-}
-
-enum step engine_work(struct request *r, void (*run)(struct request *r))
-{
-	struct work *work = calloc(1, sizeof *work);
-	INVARIANT(work);
-	work->r = r;
-	work->run = run;
-	r->working = true;
-	http_hold(r->x);
-	r->pending.on_gone = work_on_gone;
-	http_pending_add(r->x, &r->pending);
-	INVARIANT(uv_queue_work(r->api->options.loop, &work->request, work_run, work_done) == 0);
-	return STEP_PARKED;
-}
-
 /* --- who is it --- */
 
 /* The database says how long a session has left; a clock that nobody sets counts it down. */
@@ -125,8 +71,10 @@ static enum step step_identify(struct request *r)
 	if (known) {
 		r->who = *known;
 		r->step++;
-		return STEP_NEXT;
+		return guard_request(r);
 	}
+	if (guard_stranger(r) != STEP_NEXT)
+		return STEP_DONE;
 	r->session_epoch = session_cache_epoch(r->api->sessions);
 	r->step_value[0] = db_bytes(r->token_hash, sizeof r->token_hash);
 	return engine_ask(r, &system, SQL_session_find, r->step_value, 1);
@@ -159,12 +107,14 @@ static enum step step_identified(struct request *r)
 {
 	if (r->reply->outcome != DB_OK)
 		return problem_of_reply(r, r->reply);
-	if (db_row_count(&r->reply->rows[0]) == 0)
+	if (db_row_count(&r->reply->rows[0]) == 0) {
+		guard_unknown_token(r);
 		return problem(r, 401, "sign_in_required", NULL, NULL);
+	}
 	fill_principal(&r->who, &r->reply->rows[0]);
 	if (db_hears(r->api->options.db)) /* else nobody would tell us that it ended */
 		session_cache_put(r->api->sessions, r->token_hash, &r->who, r->session_epoch);
-	return STEP_NEXT;
+	return guard_request(r);
 }
 
 static enum step step_permit(struct request *r)

@@ -6,6 +6,7 @@
 #define API_ENGINE_H
 
 #include "api/api.h"
+#include "api/budget.h"
 #include "api/endpoint.h"
 #include "api/session_cache.h"
 #include <jansson.h>
@@ -63,6 +64,10 @@ struct api {
 	struct buffer openapi;
 	struct arena *arena; /* lives as long as the api */
 	bool stopping;
+	struct budget *requests, *strangers, *sign_in_budget; /* guard.c */
+	unsigned sign_ins;                                    /* under way */
+	unsigned hashing;                                     /* threads, work.c */
+	struct request *hash_first, *hash_last;               /* who waits for one of them */
 	struct metric *sign_in_failures, *refused_input, *unrouted;
 };
 
@@ -91,6 +96,10 @@ struct request {
 	void (*own_end)(
 		struct request *r); /* called once, when the exchange has ended and no thread uses it */
 	bool answered, working, work_gone;
+	struct request *hash_next;
+	void (*hash_run)(struct request *r);
+	const char *refused;    /* the code of the problem it was answered with */
+	unsigned retry_after;   /* seconds, for a problem that passes; 0: one */
 	uint64_t session_epoch; /* when the session was looked up */
 	char trace[33];
 };
@@ -102,6 +111,8 @@ enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql s
 		     int count); /* STEP_PARKED; the next step finds r->reply */
 /* Runs it in the thread pool; the next step follows. The exchange is held meanwhile. */
 enum step engine_work(struct request *r, void (*run)(struct request *r));
+/* The same for a password: only so many at once, the others wait. */
+enum step engine_hash(struct request *r, void (*run)(struct request *r));
 /* Takes the Idempotency-Key, if there is one; `body` is what the request is told from another by. */
 enum step engine_take_key(struct request *r, struct slice body);
 request_step step_ask, step_answer;
@@ -112,6 +123,17 @@ extern request_step *const engine_stream_steps[];
 /* Lets go of what the steps kept, once no thread uses it; and of the Idempotency-Key. For application.c. */
 void engine_own_end(struct request *r);
 void engine_key_done(struct request *r);
+
+/* guard.c: what is refused because there is too much of it */
+void guard_start(struct api *api);
+void guard_end(struct api *api);
+enum step guard_request(struct request *r);  /* takes from the budget of the token that was let in */
+enum step guard_stranger(struct request *r); /* before a token nobody knows is looked up */
+void guard_unknown_token(struct request *r); /* it was none */
+enum step guard_sign_in(struct request *r);  /* by address; and only so many under way */
+void guard_sign_in_end(struct request *r);
+/* What a waiting client would learn only after its body: without waiting for anything. */
+enum step guard_expectation(struct request *r);
 
 /* answer.c: each ends the request and returns STEP_DONE */
 enum step answer_rows(struct request *r, const struct db_rows *rows);

@@ -105,15 +105,18 @@ void problem_begin(struct buffer *out, int status, const char *code, const char 
 enum step problem(struct request *r, int status, const char *code, const char *field, const char *detail)
 {
 	struct buffer out;
+	bool passes = status == 503 || status == 429;
+	r->refused = code;
 	buffer_init(&out, http_arena(r->x), 256);
 	problem_begin(&out, status, code, NULL, field ? slice_of(field) : (struct slice){ 0 }, detail);
 	buffer_char(&out, '}');
 	struct http_response response = {
 		.status = status,
 		.content_type = "application/problem+json",
-		.extra_headers = status == 401                    ? "WWW-Authenticate: Bearer\r\n"
-				 : status == 503 || status == 429 ? "Retry-After: 1\r\n"
-								  : NULL,
+		.extra_headers = status == 401 ? "WWW-Authenticate: Bearer\r\n"
+				 : passes      ? arena_printf(http_arena(r->x), "Retry-After: %u\r\n",
+                                                         r->retry_after ? r->retry_after : 1)
+					       : NULL,
 		.body = out.failed ? SLICE("{\"type\":\"about:blank\",\"title\":\"Too "
 					   "large\",\"status\":413,\"code\":\"too_long\"}")
 				   : buffer_taken(&out),

@@ -86,7 +86,9 @@ class Ground:
     def _tantu_environment(self):
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PG", "TANTU_"))}
         return {**kept, **self.environment, "TANTU_VAR": str(self.path / "var"), "TANTU_LISTEN": "127.0.0.1:0",
-                "TANTU_ADMIN_PASSWORD": PASSWORD}
+                "TANTU_ADMIN_PASSWORD": PASSWORD,
+                # The budget of a token is kept as ever, only larger than what one client can ask for here.
+                "TANTU_TOKEN_RATE": "1000000", "TANTU_TOKEN_BURST": "1000000"}
 
     def migrate(self):
         (self.path / "var").mkdir(exist_ok=True)

@@ -131,9 +131,32 @@ static void on_unfit(void *context, const char *why)
 	stop(p);
 }
 
-static bool listen_now(struct process *p, char *why, size_t why_size)
+/* What else needs a descriptor: the database, uploads, a log that is opened again. */
+enum { DESCRIPTORS_KEPT = 200 };
+
+static struct http_limits limits_of(const struct config *config)
 {
 	struct http_limits limits = http_limits_default();
+	struct rlimit files;
+	limits.connections = (size_t)config->connections;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < limits.connections + DESCRIPTORS_KEPT) {
+		limits.connections = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT
+									   : files.rlim_cur / 2;
+		log_line(LOG_WARN, "fewer_connections", LOG_NUMBER("wanted", config->connections),
+			 LOG_NUMBER("connections", limits.connections),
+			 LOG_NUMBER("open_files", files.rlim_cur));
+	}
+	limits.connections_of_address = (size_t)config->connections_per_address;
+	limits.slowest_rate = (unsigned)config->slowest_rate;
+	limits.trusted_proxies = strcmp(config->trusted_proxies, "none") == 0 ? "" : config->trusted_proxies;
+	limits.forwarded = config->forwarded == 1;
+	limits.hsts_seconds = (unsigned)config->hsts_seconds;
+	return limits;
+}
+
+static bool listen_now(struct process *p, char *why, size_t why_size)
+{
+	struct http_limits limits = limits_of(&p->config);
 	p->application = api_application(p->api);
 	p->server = http_server_start(&p->loop, p->config.listen, p->config.processes > 1, &limits,
 				      &p->application, p->metrics, why, why_size);
@@ -179,9 +202,19 @@ static void on_ready(void *context)
 	if (!p->serves)
 		return;
 	p->figures = figures_start(&p->loop, p->db, p->metrics);
-	struct api_options options = { &p->loop,          p->db,
-				       p->metrics,        p->vault,
-				       p->config.uploads, p->config.session_seconds };
+	struct api_options options = {
+		.loop = &p->loop,
+		.db = p->db,
+		.metrics = p->metrics,
+		.vault = p->vault,
+		.uploads = p->config.uploads,
+		.session_seconds = p->config.session_seconds,
+		.token_rate = p->config.token_rate,
+		.token_burst = p->config.token_burst,
+		.sign_in_tries = p->config.sign_in_tries,
+		.sign_in_tries_address = p->config.sign_in_tries_per_address,
+		.sign_in_tries_account = p->config.sign_in_tries_per_account,
+	};
 	p->api = api_new(&options, why, sizeof why);
 	if (!p->api || !listen_now(p, why, sizeof why)) {
 		p->status = complain(why);

@@ -28,6 +28,11 @@ struct config {
 	bool work;
 	int jobs_imports, jobs_totals, jobs_reminders, jobs_upkeep, jobs_probe; /* places of each queue */
 	int session_seconds, grace_ms;
+	int connections, connections_per_address, slowest_rate;
+	const char *trusted_proxies;
+	int forwarded, hsts_seconds;
+	int token_rate, token_burst;
+	int sign_in_tries, sign_in_tries_per_address, sign_in_tries_per_account;
 	int log, log_level;
 	int uploads_days, migrate_seconds;
 	const char *backup_passphrase, *postgresql_bin;

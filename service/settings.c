@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The table of settings. A new one: a field in struct config, a row here. Nothing else. */
 #include "service/config.h"
+#include "service/http_address.h"
 #include "service/log.h"
 #include "service/sealed_key.h"
 #include "service/setting.h"
@@ -32,6 +33,15 @@ static bool is_password(const char *value)
 static bool is_passphrase(const char *value)
 {
 	return slice_utf8_length(slice_of(value)) >= PASSPHRASE_LEAST;
+}
+
+static const char *const forwarded_headers[] = { "x-forwarded-for", "forwarded", NULL };
+
+static bool are_networks(const char *value)
+{
+	struct http_networks networks;
+	struct slice wrong;
+	return strcmp(value, "none") == 0 || http_networks_read(value, &networks, &wrong);
 }
 
 const struct setting settings[] = {
@@ -69,6 +79,35 @@ const struct setting settings[] = {
 	  .help = "How long a session lives" },
 	{ "grace_seconds", SETTING_NUMBER, AT(grace_ms), "20", 1, 600, 1000, "seconds",
 	  .help = "How long a graceful stop may take" },
+	{ "connections", SETTING_NUMBER, AT(connections), "12000", 16, 1000000, 1,
+	  .help = "Connections open at once, a process; for one more, an idle or slow one is closed. Bounded "
+		  "by "
+		  "the limit of open files" },
+	{ "connections_per_address", SETTING_NUMBER, AT(connections_per_address), "1000", 1, 1000000, 1,
+	  .help = "The same for one IPv4 address or IPv6 /64 that is no trusted proxy" },
+	{ "slowest_rate", SETTING_NUMBER, AT(slowest_rate), "500", 1, 1000000, 1, "bytes a second",
+	  .help = "Slower than this, over twenty seconds, no body may come and no answer be taken" },
+	{ "trusted_proxies", SETTING_TEXT, AT(trusted_proxies), "127.0.0.1 ::1", .sound = are_networks,
+	  .wants = "addresses and networks such as 10.0.0.0/8 ::1, or none",
+	  .help = "Reverse proxies whose word on the client's address and on TLS is believed" },
+	{ "forwarded_header", SETTING_CHOICE, AT(forwarded), "x-forwarded-for", .choices = forwarded_headers,
+	  .help = "Where they say it: X-Forwarded-For and -Proto, or Forwarded (RFC 7239); the other is not "
+		  "read" },
+	{ "hsts_seconds", SETTING_NUMBER, AT(hsts_seconds), "31536000", 0, 126144000, 1, "seconds",
+	  .help = "Strict-Transport-Security of answers to clients that spoke TLS; 0: none" },
+	{ "token_rate", SETTING_NUMBER, AT(token_rate), "2000", 1, 10000000, 1, "requests a second",
+	  .help = "What one token may ask for, a process; more is answered 429" },
+	{ "token_burst", SETTING_NUMBER, AT(token_burst), "60000", 1, 100000000, 1, "requests",
+	  .help = "What one token may ask for at once, after a rest" },
+	{ "sign_in_tries", SETTING_NUMBER, AT(sign_in_tries), "5", 1, 1000000, 1,
+	  .help = "Failures to sign in, for one account from one address, before it has to wait: 5 seconds, "
+		  "twice as long each time, 15 minutes at most" },
+	{ "sign_in_tries_per_address", SETTING_NUMBER, AT(sign_in_tries_per_address), "50", 1, 1000000, 1,
+	  .help = "The same for one address within an hour, whatever the account: at most 5 minutes" },
+	{ "sign_in_tries_per_account", SETTING_NUMBER, AT(sign_in_tries_per_account), "100", 1, 1000000, 1,
+	  .help = "The same for one account within an hour, wherever from: at most 1 minute, and never for "
+		  "who "
+		  "signed in from there in the last 30 days" },
 	{ "log", SETTING_CHOICE, AT(log), "auto", .choices = log_forms,
 	  .help = "Form of the log on standard error; auto: text on a terminal, else JSON" },
 	{ "log_level", SETTING_CHOICE, AT(log_level), "info", .choices = log_levels,

@@ -158,6 +158,10 @@ WITH sessions AS (
     DELETE FROM session WHERE expires_at < now() RETURNING 1
 ), keys AS (
     DELETE FROM idempotency WHERE created_at < now() - interval '7 days' RETURNING 1
+), attempts AS (
+    -- A success is remembered for longer: it tells who belongs where.
+    DELETE FROM sign_in_attempt
+    WHERE at < now() - interval '1 day' AND (succeeded IS NOT TRUE OR at < now() - interval '30 days') RETURNING 1
 ), jobs AS (
     DELETE FROM job WHERE state IN ('done', 'cancelled') AND finished_at < now() - interval '7 days' RETURNING 1
 )

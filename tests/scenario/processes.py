@@ -145,7 +145,9 @@ class Database:
             **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "TANTU_"))},
             "TANTU_DATABASE": self.conninfo("app"), "TANTU_OWNER_DATABASE": self.conninfo("owner"),
             "TANTU_VAR": str(self.var), "TANTU_LISTEN": "127.0.0.1:0", "TANTU_ADMIN_PASSWORD": ADMIN_PASSWORD,
-            "TANTU_CONFIG": "", **more,
+            # Every test signs in from one address, many with a wrong password: test_sign_in.py has the defaults.
+            "TANTU_CONFIG": "", "TANTU_SIGN_IN_TRIES": "1000", "TANTU_SIGN_IN_TRIES_PER_ADDRESS": "100000",
+            "TANTU_SIGN_IN_TRIES_PER_ACCOUNT": "100000", **more,
         }
 
     def run(self, *arguments, check=True, **environment):

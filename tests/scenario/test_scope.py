@@ -239,8 +239,9 @@ def cases_list(world, *more):
 
 # name: (parameters that hit tongxin, columns that may say something though nothing is shown)
 STATEMENTS = {
-    "account_to_sign_in": (lambda w: [w["user"]], ()),
-    "session_open": (lambda w: ["\\x" + "ab" * 32, w["account"], 60], ()),
+    "sign_in_begin": (lambda w: [w["user"], "\\x" + "ab" * 32, "\\x" + "cd" * 32, 5, 50, 100], ()),
+    "sign_in_failed": (lambda w: [w["attempt"], 5, 100], ()),
+    "session_open": (lambda w: ["\\x" + "ab" * 32, w["account"], 60, w["attempt"]], ()),
     "session_find": (lambda w: [w["token"]], ()),
     "session_close": (lambda w: [w["token"]], ()),
     "account_get": (lambda w: [w["account"]], ()),
@@ -248,6 +249,8 @@ STATEMENTS = {
     "accounts_list": (lambda w: [None, 200], ()),
     "account_create": (lambda w: [None, None, "made", "hash", "manager", "640324", None, None], ()),
     "account_change": (lambda w: [None, None, w["account"], None, None, True, None], ()),
+    "account_unlock": (lambda w: [None, None, w["account"]], ()),
+    "account_events": (lambda w: [w["account"], None, 200], ()),
     "cases_of_stage": (lambda w: ["tongxin", "registered", None, None, None, 200], ()),
     "cases_of_plan": (lambda w: ["tongxin", None, None, None, None, 200], ()),
     "cases_counted": (lambda w: ["tongxin", None, None, None, None, 200, None, None], ()),
@@ -336,7 +339,7 @@ EXCEPTED = {
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
 ADMINISTRATORS = {
-    "account_to_sign_in", "session_open", "session_find", "session_close", "account_get", "account_named",
+    "sign_in_begin", "sign_in_failed", "account_unlock", "account_events", "session_open", "session_find", "session_close", "account_get", "account_named",
     "accounts_list", "account_create",
     "account_change", "clean_up", "job_claim", "job_complete", "job_give_back", "job_finish", "job_hold", "job_fail", "job_extend",
     "job_rescue", "job_next",
@@ -374,8 +377,8 @@ def tongxin(cluster, database, contract):
     with own.connect("super") as connection, connection.cursor() as cursor:
         cursor.execute(WORLD)
         cursor.execute("""SELECT id, (SELECT running FROM world), (SELECT token FROM world), (SELECT dead FROM world),
-            (SELECT import FROM world) FROM account WHERE name = %s""", (manager.user,))
-        account, running, token, dead, number = cursor.fetchone()
+            (SELECT import FROM world), (SELECT attempt FROM world) FROM account WHERE name = %s""", (manager.user,))
+        account, running, token, dead, number, attempt = cursor.fetchone()
         cursor.execute("DROP TABLE world; SELECT encode(token_hash, 'hex') FROM session WHERE account_id = %s", (account,))
         session = cursor.fetchone()[0]
         cursor.execute("SELECT encode(citizen_id_index, 'hex') FROM person LIMIT 1")
@@ -385,7 +388,7 @@ def tongxin(cluster, database, contract):
     yield {"database": own, "user": manager.user, "account": account, "token": "\\x" + session, "case": cases[0],
            "case_version": version, "accepted": cases[1], "household_number": rows[0]["户编号"], "firm": "firm",
            "citizen": "\\x" + citizen, "import": number, "running": running, "running_token": token, "dead": dead,
-           "key": "a-key-of-tongxin"}
+           "attempt": attempt, "key": "a-key-of-tongxin"}
 
 
 # Rows that only a moment of a running server would show: a staged import, jobs in every state, a reminder, an ended session.
@@ -408,8 +411,11 @@ INSERT INTO job (queue, kind, region) VALUES ('imports', 'import', 640324000);
 INSERT INTO outbox (kind, region, case_id, case_version, content) VALUES ('stage_overdue', 640324101, 1, 1, '{}');
 INSERT INTO session (token_hash, account_id, expires_at)
 SELECT decode(repeat('cd', 32), 'hex'), id, now() - interval '1 day' FROM account WHERE role = 'manager';
+INSERT INTO sign_in_attempt (account_key, address_key, account_id)
+SELECT decode(repeat('ab', 32), 'hex'), decode(repeat('cd', 32), 'hex'), id FROM account WHERE role = 'manager';
+INSERT INTO account_event (account_id, what) SELECT id, 'locked_out' FROM account WHERE role = 'manager';
 CREATE TABLE world AS SELECT (SELECT id FROM job WHERE lease_token = 900001) AS running, 900001 AS token,
-    (SELECT id FROM job WHERE state = 'dead') AS dead, (SELECT id FROM needs_import WHERE file = 'a-file') AS import
+    (SELECT id FROM job WHERE state = 'dead') AS dead, (SELECT max(id) FROM sign_in_attempt) AS attempt, (SELECT id FROM needs_import WHERE file = 'a-file') AS import
 """
 
 SCOPE_SET = re.sub(r"\$\d", "%s", statements()["scope_set"].text)
@@ -532,7 +538,7 @@ def test_a_plain_select_under_a_foreign_scope_is_empty(foreigner, scope):
     seen = {}
     for table, protected in foreigner.tables.items():
         if not protected or table in READ_BY_ALL or \
-                (scope == "admin" and table in ("account", "session", "job")):
+                (scope == "admin" and table in ("account", "session", "job", "sign_in_attempt", "account_event")):
             continue
         foreigner.put_on(scope)
         foreigner.cursor.execute(f'SELECT count(*) FROM "{table}"')
