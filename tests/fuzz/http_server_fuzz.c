@@ -191,7 +191,9 @@ static void settle(struct acted *act, int server_end, bool closed)
 
 static void read_pieces(struct slice bytes, unsigned seed, unsigned pieces, struct outcome *out)
 {
-	static const struct http_address proxy = { { 0 } }; /* trusted, so that what it forwards is read too */
+	static const struct http_address proxy = {
+		{ 0 }
+	}; /* trusted, so that what it forwards is read too */
 	struct acted *act = act_once();
 	int ends[2];
 	memset(out, 0, offsetof(struct outcome, bytes));
