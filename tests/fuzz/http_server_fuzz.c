@@ -25,6 +25,7 @@ struct outcome {
 struct acted {
 	uv_loop_t loop;
 	struct http_server *server;
+	struct metrics *metrics;
 	struct outcome *outcome;
 	struct http_exchange *waiting; /* answered or resumed on the next turn */
 	uint64_t body;                 /* hash of the streamed body so far */
@@ -146,7 +147,8 @@ static struct acted *act_once(void)
 	limits.trusted_proxies = "::, 127.0.0.0/8";
 	log_set_level(LOG_ERROR);
 	uv_loop_init(&act.loop);
-	act.server = http_server_start(&act.loop, "127.0.0.1:0", false, &limits, &app, metrics_new(), why,
+	act.metrics = metrics_new();
+	act.server = http_server_start(&act.loop, "127.0.0.1:0", false, &limits, &app, act.metrics, why,
 				       sizeof why);
 	INVARIANT(act.server != NULL);
 	return &act;

@@ -57,9 +57,9 @@ static void read_account(int number)
 
 static void write_session(int number)
 {
-	static struct db_value values[64][3];
+	static struct db_value values[64][4];
 	struct db_scope system = db_scope_system();
-	struct db_step step = { SQL_session_open, 3, values[number] };
+	struct db_step step = { SQL_session_open, 4, values[number] };
 	tokens[number][0] = (unsigned char)number;
 	values[number][0] = db_bytes(tokens[number], 32);
 	values[number][1] = db_text("1");

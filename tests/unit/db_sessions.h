@@ -100,13 +100,13 @@ static struct db_value token_value(int number)
 /* Opens session `number` of account 1; a bad one has a token of five bytes. */
 static struct seen *open_session(int number, bool bad, const char *account, const char *seconds)
 {
-	static struct db_value values[5000][3];
+	static struct db_value values[5000][4];
 	values[number][0] = token_value(number);
 	if (bad)
 		values[number][0].len = 5;
 	values[number][1] = db_text(account);
 	values[number][2] = db_text(seconds);
-	return submit(number, SQL_session_open, values[number], 3);
+	return submit(number, SQL_session_open, values[number], 4);
 }
 
 static int answered(int count)

@@ -121,10 +121,10 @@ static void a_stage_that_is_none_fails_alone(void **state)
 /* The same token twice in one group: the second one only. */
 static void a_double_fails_as_unique_violation(void **state)
 {
-	struct db_value values[3] = { token_value(0), db_text("1"), db_text("60") };
+	struct db_value values[4] = { token_value(0), db_text("1"), db_text("60") };
 	(void)state;
 	open_session(0, false, "1", "3600");
-	submit(1, SQL_session_open, values, 3);
+	submit(1, SQL_session_open, values, 4);
 	UNTIL(&rig, answered(2) == 2);
 	assert_int_equal(with_outcome(2, DB_OK), 1);
 	assert_int_equal(with_outcome(2, DB_FAILED), 1);
@@ -204,11 +204,11 @@ static void a_deadlock_is_survived(void **state)
 static void steps_are_one_transaction(void **state)
 {
 	struct db_scope system = db_scope_system();
-	struct db_value good[3] = { token_value(0), db_text("1"), db_text("60") };
-	struct db_value bad[3] = { db_bytes("short", 5), db_text("1"), db_text("60") };
+	struct db_value good[4] = { token_value(0), db_text("1"), db_text("60") };
+	struct db_value bad[4] = { db_bytes("short", 5), db_text("1"), db_text("60") };
 	struct db_value closed[1] = { token_value(0) };
-	struct db_step half[2] = { { SQL_session_open, 3, good }, { SQL_session_open, 3, bad } };
-	struct db_step whole[2] = { { SQL_session_open, 3, good }, { SQL_session_close, 1, closed } };
+	struct db_step half[2] = { { SQL_session_open, 4, good }, { SQL_session_open, 4, bad } };
+	struct db_step whole[2] = { { SQL_session_open, 4, good }, { SQL_session_close, 1, closed } };
 	(void)state;
 	db_submit(rig.db, &system, half, 2, seen_done, &seen[1]);
 	open_session(2, false, "1", "60"); /* in the same group */

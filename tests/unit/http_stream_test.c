@@ -195,6 +195,7 @@ static void is_patient_with_a_trickle_and_a_pause(void **state)
 	struct fixture f;
 	(void)state;
 	limits.body_ms = 250;
+	limits.slowest_rate = 4; /* a byte in that time */
 	fixture_start(&f, &limits);
 	struct client c = client_open(&f);
 	send_head(&f, &c, "/stream", 5, "");

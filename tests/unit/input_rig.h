@@ -144,11 +144,15 @@ static int start(void **state)
 					 .metrics = f.metrics,
 					 .vault = vault,
 					 .uploads = "/nowhere",
-					 .session_seconds = 60 },
+					 .session_seconds = 60,
+					 .token_rate = 1000,
+					 .token_burst = 1000 },
 			    .routes = routes };
 	api.sessions = session_cache_new(10);
+	guard_start(&api);
 	api.refused_input = metric_counter(f.metrics, "refused", "Test", "");
 	api.sign_in_failures = metric_counter(f.metrics, "failures", "Test", "");
+	api.unrouted = metric_counter(f.metrics, "unrouted", "Test", "");
 	add_routes();
 	struct http_application application = api_application(&api);
 	f.server = http_server_start(&f.loop, "127.0.0.1:0", false, &f.limits, &application, f.metrics, why,
@@ -172,6 +176,7 @@ static int stop(void **state)
 	turn(&f);
 	assert_int_equal(uv_loop_close(&f.loop), 0);
 	session_cache_free(&api.sessions);
+	guard_end(&api);
 	metrics_free(&f.metrics);
 	vault_free(&vault);
 	unlink(key_path);
