@@ -33,7 +33,7 @@ struct making {
 
 static bool failed(struct making *m, const char *path)
 {
-	snprintf(m->why, sizeof m->why, "%s: %s", path, strerror(errno));
+	snprintf(m->why, sizeof m->why, "%.400s: %s", path, strerror(errno));
 	return false;
 }
 

@@ -19,7 +19,8 @@ enum { MANIFEST_MOST = 64 << 20, SEAL_TEXT = VAULT_INDEX_BYTES * 2 };
 
 void backup_path(char out[BACKUP_PATH_BYTES], const char *folder, const char *name)
 {
-	snprintf(out, BACKUP_PATH_BYTES, "%s/%s", folder, name);
+	if (snprintf(out, BACKUP_PATH_BYTES, "%s/%s", folder, name) >= BACKUP_PATH_BYTES)
+		out[0] = '\0'; /* longer than any path may be: opening it fails */
 }
 
 bool backup_is_name(const char *name)
