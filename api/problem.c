@@ -45,6 +45,7 @@ const struct verdict verdicts[] = {
 	{ "import_over", 409, "The import is over.", NULL },
 	{ "job_not_dead", 409, "Only a dead job can be tried again.", NULL },
 	{ "job_already_queued", 409, "The same job is already queued.", NULL },
+	{ "upload_gone", 409, "The uploaded file is not kept any more: send it again.", NULL },
 	{ NULL, 0, NULL, NULL },
 };
 

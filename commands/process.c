@@ -182,6 +182,7 @@ static void start_worker(struct process *p)
 					  p->vault,
 					  c->uploads,
 					  name,
+					  c->uploads_days,
 					  { { "imports", c->jobs_imports },
 					    { "totals", c->jobs_totals },
 					    { "reminders", c->jobs_reminders },

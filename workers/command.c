@@ -330,8 +330,13 @@ static void on_created(void *context, const struct db_reply *reply)
 		return;
 	}
 	snprintf(c->id, sizeof c->id, "%" PRId64, db_get_int(rows, 0, db_column_number(rows, "id")));
-	struct worker_options options = { &c->loop,           c->db,         c->metrics, c->vault,
-					  c->config->uploads, "tantu import" };
+	struct worker_options options = { &c->loop,
+					  c->db,
+					  c->metrics,
+					  c->vault,
+					  c->config->uploads,
+					  "tantu import",
+					  c->config->uploads_days };
 	c->worker = worker_start(&options);
 	on_poll(&c->poll);
 }

@@ -23,7 +23,7 @@ struct figures {
 	int queues;
 	char names[QUEUES_MOST * 32]; /* as an array's text */
 	struct db_value parameter;
-	struct metric *unfolded, *fold_age;
+	struct metric *unfolded, *fold_age, *backed_up, *proved, *uploads_missing;
 };
 
 static const struct queue_gauges *gauges_of(const struct figures *f, struct slice queue)
@@ -34,7 +34,8 @@ static const struct queue_gauges *gauges_of(const struct figures *f, struct slic
 	return NULL;
 }
 
-static void tell(const struct figures *f, const struct db_rows *rows, const struct db_rows *fold)
+static void tell(const struct figures *f, const struct db_rows *rows, const struct db_rows *fold,
+		 const struct db_rows *kept)
 {
 	for (int row = 0; row < db_row_count(rows); row++) {
 		const struct queue_gauges *gauges = gauges_of(f, db_get(rows, row, 0));
@@ -45,6 +46,9 @@ static void tell(const struct figures *f, const struct db_rows *rows, const stru
 	}
 	metric_set(f->unfolded, (double)db_get_int(fold, 0, 0));
 	metric_set(f->fold_age, db_get_float(fold, 0, 1));
+	metric_set(f->backed_up, db_get_float(kept, 0, 0));
+	metric_set(f->proved, db_get_float(kept, 0, 1));
+	metric_set(f->uploads_missing, (double)db_get_int(kept, 0, 2));
 }
 
 static void on_told(void *context, const struct db_reply *reply)
@@ -52,16 +56,18 @@ static void on_told(void *context, const struct db_reply *reply)
 	struct figures *f = context;
 	f->asking = NULL;
 	if (reply->outcome == DB_OK)
-		tell(f, &reply->rows[0], &reply->rows[1]);
+		tell(f, &reply->rows[0], &reply->rows[1], &reply->rows[2]);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct figures *f = timer->data;
 	struct db_scope system = db_scope_system();
-	struct db_step steps[] = { { SQL_queue_figures, 1, &f->parameter }, { SQL_fold_figures, 0, NULL } };
+	struct db_step steps[] = { { SQL_queue_figures, 1, &f->parameter },
+				   { SQL_fold_figures, 0, NULL },
+				   { SQL_installation_figures, 0, NULL } };
 	if (!f->asking)
-		f->asking = db_submit(f->db, &system, steps, 2, on_told, f);
+		f->asking = db_submit(f->db, &system, steps, 3, on_told, f);
 }
 
 static void add_queue(struct figures *f, struct metrics *metrics, const char *queue)
@@ -93,6 +99,16 @@ static void join_names(struct figures *f)
 	f->parameter = db_text(f->names);
 }
 
+static void add_kept(struct figures *f, struct metrics *metrics)
+{
+	f->backed_up = metric_gauge(metrics, "tantu_backup_made_timestamp_seconds",
+				    "When the newest backup was made (0: never)", "");
+	f->proved = metric_gauge(metrics, "tantu_backup_proved_timestamp_seconds",
+				 "When a backup was last restored and found whole (0: never)", "");
+	f->uploads_missing = metric_gauge(metrics, "tantu_uploads_missing",
+					  "Imports whose sealed upload is not where it ought to be", "");
+}
+
 struct figures *figures_start(uv_loop_t *loop, struct db *db, struct metrics *metrics)
 {
 	struct figures *f = calloc(1, sizeof *f);
@@ -106,6 +122,7 @@ struct figures *figures_start(uv_loop_t *loop, struct db *db, struct metrics *me
 		"Moves the totals do not hold yet; readers add them (10,000 means: or more)", "");
 	f->fold_age = metric_gauge(metrics, "tantu_totals_fold_age_seconds",
 				   "Since moves were last folded into totals", "");
+	add_kept(f, metrics);
 	uv_timer_init(loop, &f->timer);
 	f->timer.data = f;
 	uv_timer_start(&f->timer, on_timer, 0, EVERY_MS);

@@ -55,5 +55,6 @@ void job_give_up_reply(struct job *job, const struct db_reply *reply);
 void sql_job_start(struct job *job);
 void import_start(struct job *job);
 void probe_start(struct job *job);
+void uploads_start(struct job *job);
 
 #endif

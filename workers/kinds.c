@@ -9,5 +9,6 @@ const struct job_kind job_kinds[] = {
 	{ "stage_overdue", "reminders", sql_job_start, SQL_stage_overdue, "case version" },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
 	{ "probe", "probe", probe_start },
+	{ "uploads_sweep", "upkeep", uploads_start },
 	{ 0 },
 };

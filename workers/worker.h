@@ -16,6 +16,7 @@ struct worker_options {
 	const struct vault *vault;
 	const char *uploads;
 	const char *name; /* told in job.worker; copied */
+	int uploads_days; /* how long the upload of an import that is over is kept */
 	/* How many jobs of each queue run at once; 0: this worker leaves the queue to others. */
 	struct worker_places {
 		const char *queue;

@@ -109,7 +109,8 @@ WITH found AS (
     SELECT * FROM job WHERE id = $3::bigint FOR UPDATE
 ), judged AS (
     SELECT f.*, CASE WHEN f.id IS NULL THEN 'not_found' WHEN f.state <> 'dead' THEN 'job_not_dead'
-        WHEN EXISTS (SELECT FROM job o WHERE o.unique_key = f.unique_key AND o.state IN ('queued', 'running')) THEN 'job_already_queued' END AS verdict
+        WHEN EXISTS (SELECT FROM job o WHERE o.unique_key = f.unique_key AND o.state IN ('queued', 'running')) THEN 'job_already_queued'
+        WHEN f.kind = 'import' AND upload_is_gone((f.payload->>'import')::bigint) THEN 'upload_gone' END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true
 ), changed AS (
     UPDATE job j SET state = 'queued', run_at = now(), attempts = 0, finished_at = NULL FROM judged f

@@ -295,6 +295,9 @@ STATEMENTS = {
     "stage_overdue": (lambda w: [w["case"], w["case_version"]], ()),
     "outbox_list": (lambda w: [None, None, 200], ()),
     "clean_up": (lambda w: [], ()),
+    "uploads_give_up": (lambda w: [1, 730118], {"installation"}),
+    "uploads_judge": (lambda w: ["{a-file,old-file}"], {"name"}),
+    "uploads_missing": (lambda w: ["{}"], ()),
     "plan_create": (lambda w: [None, None, "thief", "a", None, None, "640324", "2026-01-01", "2027-01-01", "a", "any", None,
                                None], ()),
     "plan_change": (lambda w: [None, None, "tongxin", None, "a", None, None, None, None, None, None, None, None], PLAN),
@@ -335,6 +338,8 @@ EXCEPTED = {
     **{name: "run by tantu_owner (or the scratch cluster's superuser) in backup, restore, backup prove" for name in
        ("backup_hold", "backup_snapshot", "backup_figures", "backup_uploads", "backup_identities", "backup_made", "backup_proved",
         "restore_target", "restore_renew", "scratch_owner", "scratch_app", "scratch_database")},
+    "uploads_swept": "how many files are missing, of the whole service; asked by the service itself only",
+    "installation_figures": "when backups were made, of the whole service; asked by the service itself only",
     "totals_fold": "moves deltas of all regions into totals, which changes no figure; tells only how many",
 }
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
@@ -397,6 +402,10 @@ SELECT totals_fold(3);
 INSERT INTO needs_import (plan_id, plan_region, account_id, region, low, high, mode, file, format, fingerprint, bytes, state, rows)
 SELECT p.id, 640324000, (SELECT min(id) FROM account WHERE role = 'manager'), 640324000, 640324000, 640324999, 'good_rows', 'a-file',
     'csv_utf8', 'x', 1, 'running', 3 FROM plan p WHERE code = 'tongxin';
+INSERT INTO needs_import (plan_id, plan_region, account_id, region, low, high, mode, file, format, fingerprint, bytes, state, rows,
+    created_at, finished_at)
+SELECT plan_id, plan_region, account_id, region, low, high, mode, 'old-file', format, fingerprint, bytes, 'done', rows,
+    now() - interval '1 year', now() - interval '1 year' FROM needs_import WHERE file = 'a-file';
 INSERT INTO import_row (import_id, number, household_number, region, village, address, hardship, traits, name, sex, relation,
     citizen_id, citizen_id_index, category, level, phone, remark, retrofit, devices)
 SELECT id, 1, 'staged', 640324101, 'v', 'a', '低保', '{}', 'n', '男', '户主', 'x', 'x', 4, 1, '', '', '{坡道}', '{}'
@@ -408,6 +417,7 @@ INSERT INTO job (queue, kind, region, state, lease_token, lease_until, worker) V
 INSERT INTO job (queue, kind, region, state, payload, finished_at) VALUES
     ('imports', 'import', 640324000, 'dead', '{"import": 0}', now()), ('imports', 'import', 640324000, 'done', '{}', now() - interval '30 days');
 INSERT INTO job (queue, kind, region) VALUES ('imports', 'import', 640324000);
+INSERT INTO backup_record VALUES ('a-backup', now(), 1, now());
 INSERT INTO outbox (kind, region, case_id, case_version, content) VALUES ('stage_overdue', 640324101, 1, 1, '{}');
 INSERT INTO session (token_hash, account_id, expires_at)
 SELECT decode(repeat('cd', 32), 'hex'), id, now() - interval '1 day' FROM account WHERE role = 'manager';
