@@ -42,6 +42,8 @@ int run_work(const struct config *config, const struct arguments *arguments);
 int run_config_check(const struct config *none, const struct arguments *arguments);
 int run_config_show(const struct config *none, const struct arguments *arguments);
 int run_config_example(const struct config *none, const struct arguments *arguments);
+int run_health(const struct config *config, const struct arguments *arguments);
+int run_doctor(const struct config *config, const struct arguments *arguments);
 int run_user_create(const struct config *config, const struct arguments *arguments);
 int run_user_reset(const struct config *config, const struct arguments *arguments);
 int run_migrate(const struct config *config, const struct arguments *arguments);

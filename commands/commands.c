@@ -43,6 +43,21 @@ const struct command commands[] = {
 	  .about = "In one snapshot, with the server running or not. Names every difference and ends with 3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify totals", "" } } },
+	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
+	  .settings = "listen",
+	  .arguments = { { "--timeout", "SECONDS", "how long to wait for its answer (3)" } },
+	  .about = "For containers and scripts: one line, 0 when it is ready and 1 when it is not. Asks "
+		   "/readyz at the "
+		   "address of the setting listen.",
+	  .examples = { { "tantu health", "HEALTHCHECK CMD [\"tantu\", \"health\"]" } } },
+	{ "doctor", "look for what is wrong with this installation, and say what to do", .run = run_doctor,
+	  .arguments = { { "--json", NULL, "a JSON object a line" } },
+	  .about = "Key, uploads, limits, the database's version, schema, statements, rights, clock, "
+		   "durability, queues "
+		   "and totals. Changes nothing; the server may run or not. Ends with 1 when a check fails. "
+		   "A running "
+		   "server tells the same as metrics: tantu_doctor_finding.",
+	  .examples = { { "tantu doctor", "as the server's user, with the server's settings" } } },
 	{ "user create", "make an account", .run = run_user_create,
 	  .arguments = { { "NAME", NULL, "who signs in by it: 1 to 64 characters", true },
 			 { "--role", "ROLE",

@@ -5,6 +5,7 @@
 #include "commands/process.h"
 #include "api/api.h"
 #include "commands/command.h"
+#include "commands/doctor_watch.h"
 #include "service/log.h"
 #include "service/setting.h"
 #include "workers/figures.h"
@@ -28,6 +29,7 @@ struct process {
 	struct http_server *server;
 	struct worker *worker;
 	struct figures *figures;
+	struct doctor_watch *doctor;
 	uv_signal_t term, interrupt;
 	bool serves, stopping;
 	int status;
@@ -88,6 +90,7 @@ static void stop(struct process *p)
 	signal(SIGALRM, on_grace_over);
 	alarm((unsigned)p->config.grace_ms / 1000 + 2);
 	figures_stop(&p->figures);
+	doctor_watch_stop(&p->doctor);
 	if (p->api)
 		api_stopping(p->api);
 	if (p->server)
@@ -203,6 +206,7 @@ static void on_ready(void *context)
 	if (!p->serves)
 		return;
 	p->figures = figures_start(&p->loop, p->db, p->metrics);
+	p->doctor = doctor_watch_start(&p->loop, &p->config, p->vault, p->db, p->metrics);
 	struct api_options options = {
 		.loop = &p->loop,
 		.db = p->db,

@@ -23,9 +23,9 @@ static bool fail(const struct db_direct *d, const PGresult *result, const char *
 struct db_direct *db_direct_open(const char *conninfo, int seconds, char *why, size_t why_size)
 {
 	char connect[16], statement[64];
-	const char *keys[] = { "connect_timeout",  "dbname",          "options",
-			       "application_name", "client_encoding", NULL };
-	const char *values[] = { connect, conninfo, statement, "tantu", "UTF8", NULL };
+	const char *keys[] = { "connect_timeout",  "target_session_attrs", "dbname", "options",
+			       "application_name", "client_encoding",      NULL };
+	const char *values[] = { connect, "read-write", conninfo, statement, "tantu", "UTF8", NULL };
 	struct db_direct *d = calloc(1, sizeof *d);
 	INVARIANT(d);
 	snprintf(connect, sizeof connect, "%d", seconds);
@@ -95,12 +95,36 @@ bool db_direct_ask(struct db_direct *direct, const struct db_scope *scope, enum 
 	return false;
 }
 
-bool db_direct_prepare(struct db_direct *direct, enum sql statement, char *why, size_t why_size)
+/* EXPLAIN EXECUTE tantu_try (NULL, NULL) */
+static bool explain(struct db_direct *d, const char *name, int parameters, char *why, size_t why_size)
 {
-	const struct sql_text *s = &sql_texts[statement];
-	PGresult *result = PQprepare(direct->pg, "", s->text, 0, NULL);
-	bool done =
-		PQresultStatus(result) == PGRES_COMMAND_OK || fail(direct, result, s->name, why, why_size);
+	static const char nulls[] =
+		"NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
+		"NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
+		"NULL, NULL, NULL, NULL, NULL, NULL";
+	_Static_assert(sizeof nulls == 6 * DB_PARAMETERS - 1, "a NULL for each parameter");
+	char sql[64 + sizeof nulls];
+	INVARIANT(parameters <= DB_PARAMETERS);
+	snprintf(sql, sizeof sql, "EXPLAIN EXECUTE tantu_try%s%.*s%s", parameters ? " (" : "",
+		 parameters ? parameters * 6 - 2 : 0, nulls, parameters ? ")" : "");
+	PGresult *result = PQexec(d->pg, sql);
+	bool done = PQresultStatus(result) == PGRES_TUPLES_OK || fail(d, result, name, why, why_size);
 	PQclear(result);
 	return done;
+}
+
+bool db_direct_try(struct db_direct *direct, enum sql statement, char *why, size_t why_size)
+{
+	const struct sql_text *s = &sql_texts[statement];
+	PGresult *prepared = PQprepare(direct->pg, "tantu_try", s->text, 0, NULL);
+	if (PQresultStatus(prepared) != PGRES_COMMAND_OK) {
+		fail(direct, prepared, s->name, why, why_size);
+		PQclear(prepared);
+		return false;
+	}
+	PQclear(prepared);
+	PGresult *described = PQdescribePrepared(direct->pg, "tantu_try");
+	bool done = explain(direct, s->name, PQnparams(described), why, why_size);
+	PQclear(described);
+	return control(direct, "DEALLOCATE tantu_try", why, why_size) && done;
 }

@@ -33,6 +33,7 @@ struct config {
 	int forwarded, hsts_seconds;
 	int token_rate, token_burst;
 	int sign_in_tries, sign_in_tries_per_address, sign_in_tries_per_account;
+	int doctor_seconds;
 	int log, log_level;
 	int uploads_days, migrate_seconds;
 	const char *backup_passphrase, *postgresql_bin;

@@ -108,6 +108,8 @@ const struct setting settings[] = {
 	  .help = "The same for one account within an hour, wherever from: at most 1 minute, and never for "
 		  "who "
 		  "signed in from there in the last 30 days" },
+	{ "doctor_seconds", SETTING_NUMBER, AT(doctor_seconds), "60", 1, 3600, 1, "seconds",
+	  .help = "How often a server looks at itself as `tantu doctor` does, for its metrics" },
 	{ "log", SETTING_CHOICE, AT(log), "auto", .choices = log_forms,
 	  .help = "Form of the log on standard error; auto: text on a terminal, else JSON" },
 	{ "log_level", SETTING_CHOICE, AT(log_level), "info", .choices = log_levels,
