@@ -272,7 +272,7 @@ static void open_database(struct process *p)
 	struct db_options options = {
 		.conninfo = p->config.database,
 		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 2 : 0,
-				 p->config.work ? 2 : 0 },
+				 p->config.work ? 2 : 0, p->serves ? 1 : 0 },
 		.waiting_most = 4096,
 		.listen = true,
 		.on_notify = on_notify,

@@ -2,7 +2,8 @@
  * The database for the event loop. Calls that wait for the same lane travel together: one pipeline segment,
  * one transaction, one commit. A call is answered once, later, on the loop, never from within db_submit.
  *
- * Lanes: read (2 connections), write (1: groups cannot deadlock with themselves), queue (2: claims and
+ * Lanes: read (2 connections), write (1: groups cannot deadlock with themselves), twin (1: half of
+ * the writes that have a key), queue (2: claims and
  * completions of jobs), work (2: what jobs do, one call a transaction, may take minutes). */
 #ifndef DB_DB_H
 #define DB_DB_H

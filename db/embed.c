@@ -4,9 +4,10 @@
  * Any mistake in a file stops the build.
  *
  * A statement begins with   -- name: case_get :one|:many|:write [read|write|queue|work|start] [public]
- * and goes on to the next such line. :write ends in a CTE named answer; the tail below keeps its row under
- * the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers it.
- * What several statements of a file share stands once, as   -- part: case_columns   and is put where
+ * [keeps] [key=N] and goes on to the next such line. :write ends in a CTE named answer; the tail below keeps
+ * its row under the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers it; one that
+ * `keeps` does that by itself. key=N: calls with the same $N never run at the same time. What several
+ * statements of a file share stands once, as   -- part: case_columns   and is put where
  * {{case_columns}} is. */
 #include <ctype.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ enum { MAX_ITEMS = 512 };
 
 struct statement {
 	char name[64], shape[16], lane[16];
-	int is_public;
+	int is_public, keeps, key;
 	char *text;
 };
 
@@ -91,21 +92,26 @@ static void parse_heading(struct statement *s, const char *line, const char *pat
 {
 	static const char *const shapes[] = { ":one", ":many", ":write", NULL };
 	static const char *const lanes[] = { "read", "write", "queue", "work", "start", NULL };
-	char words[3][16] = { "", "", "" };
+	char words[5][16] = { "" };
 	char heading[256];
 	size_t len = strcspn(line, "\n");
 	if (len >= sizeof heading)
 		stop(path, "heading too long");
 	memcpy(heading, line, len);
 	heading[len] = 0;
-	int n = sscanf(heading, "-- name: %63s %15s %15s %15s", s->name, words[0], words[1], words[2]);
+	int n = sscanf(heading, "-- name: %63s %15s %15s %15s %15s %15s", s->name, words[0], words[1],
+		       words[2], words[3], words[4]);
 	if (n < 2 || !known_word(words[0], shapes))
 		stop(path, heading);
 	snprintf(s->shape, sizeof s->shape, "%s", words[0]);
 	snprintf(s->lane, sizeof s->lane, "%s", default_lane(s->shape));
-	for (int i = 1; i < 3 && words[i][0]; i++) {
+	for (int i = 1; i < 5 && words[i][0]; i++) {
 		if (strcmp(words[i], "public") == 0)
 			s->is_public = 1;
+		else if (strcmp(words[i], "keeps") == 0)
+			s->keeps = 1;
+		else if (sscanf(words[i], "key=%d", &s->key) == 1 && s->key > 0)
+			continue;
 		else if (known_word(words[i], lanes))
 			snprintf(s->lane, sizeof s->lane, "%s", words[i]);
 		else
@@ -157,7 +163,7 @@ static char *expand(const struct found *found, char *text, const char *where)
 static char *statement_text(const struct found *found, const struct statement *s, const char *from,
 			    const char *to)
 {
-	int is_write = strcmp(s->shape, ":write") == 0;
+	int is_write = strcmp(s->shape, ":write") == 0 && !s->keeps;
 	char *text = copy_text(from, to, sizeof WRITE_TAIL);
 	if (is_write && !strstr(text, "answer AS ("))
 		stop(s->name, ":write without a CTE named answer");
@@ -302,8 +308,8 @@ static void write_source(const struct found *found, const char *folder)
 	      out);
 	for (int i = 0; i < found->statement_count; i++) {
 		const struct statement *s = &found->statements[i];
-		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, ", s->name, s->name,
-			s->shape + 1, s->lane, s->is_public);
+		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, %d, ", s->name, s->name,
+			s->shape + 1, s->lane, s->is_public, s->key);
 		write_bytes(out, s->text, strlen(s->text));
 		fputs(" },\n", out);
 	}

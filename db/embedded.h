@@ -19,6 +19,7 @@ enum db_lane {
 	DB_LANE_write,
 	DB_LANE_queue,
 	DB_LANE_work,
+	DB_LANE_twin, /* half of the write lane's statements that have a key */
 	DB_LANES,
 	DB_LANE_start /* not prepared: tantu migrate runs them */
 };
@@ -28,6 +29,7 @@ struct sql_text {
 	enum sql_shape shape;
 	enum db_lane lane;
 	bool is_public; /* shows the same to everybody: regions, plans, rules */
+	int key;        /* the parameter by which calls keep out of each other's way; 0: none */
 	const char *text;
 };
 extern const struct sql_text sql_texts[SQL_COUNT];

@@ -79,6 +79,18 @@ static void copy_steps(struct db_call *call, const struct db_step *steps, int co
 	}
 }
 
+/* Writes with a key go by it to one of two connections: what touches the same case never waits for a lock of
+ * another group, and two groups cannot deadlock over cases. */
+static enum db_lane lane_of(const struct db *db, const struct db_step *step)
+{
+	const struct sql_text *text = &sql_texts[step->statement];
+	const struct db_value *key = text->key ? &step->values[text->key - 1] : NULL;
+	if (text->lane != DB_LANE_write || !key || !key->at || db->lane[DB_LANE_twin].connections == 0)
+		return text->lane;
+	size_t len = key->binary ? (size_t)key->len : strlen(key->at);
+	return len > 0 && key->at[len - 1] & 1 ? DB_LANE_twin : DB_LANE_write;
+}
+
 struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
 			  db_done *done, void *context)
 {
@@ -92,7 +104,7 @@ struct db_call *db_submit(struct db *db, const struct db_scope *scope, const str
 	struct db_call *call = calloc(1, sizeof *call + (size_t)values * sizeof call->values[0]);
 	INVARIANT(call);
 	call->db = db;
-	call->lane = sql_texts[steps[0].statement].lane;
+	call->lane = lane_of(db, &steps[0]);
 	call->scope = *scope;
 	call->done = done;
 	call->context = context;
@@ -266,7 +278,7 @@ static void on_watchdog(uv_timer_t *timer)
 
 static void lane_open(struct db *db, enum db_lane name)
 {
-	static const char *const names[DB_LANES] = { "read", "write", "queue", "work" };
+	static const char *const names[DB_LANES] = { "read", "write", "queue", "work", "twin" };
 	struct lane *lane = &db->lane[name];
 	char label[32];
 	snprintf(label, sizeof label, "lane=\"%s\"", names[name]);

@@ -12,7 +12,9 @@ enum { SCHEMA_RESULT = SQL_NONE * 2 + 1 };
 
 static bool wanted(const struct db_connection *c, int statement)
 {
-	return sql_texts[statement].lane == c->lane->name || statement == SQL_scope_set;
+	enum db_lane lane = sql_texts[statement].lane;
+	return lane == c->lane->name || statement == SQL_scope_set ||
+	       (c->lane->name == DB_LANE_twin && lane == DB_LANE_write && sql_texts[statement].key);
 }
 
 static int next_wanted(const struct db_connection *c, int statement)

@@ -4,7 +4,8 @@
 -- part: list_columns
 c.household_number, c.householder,
        (SELECT r.code FROM region r WHERE r.place = c.region) AS region, c.village, c.stage, c.stage_at, c.accepted_on,
-       c.eligible, (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) AS contractor, c.version
+       c.eligible, CASE WHEN c.contractor_id IS NOT NULL THEN (SELECT k.code FROM contractor k WHERE k.id = c.contractor_id) END AS contractor,
+       c.version
 
 -- part: after
 -- (not coalesce: it would not become an index condition under row-level security)
@@ -20,7 +21,8 @@ CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END
 s.id, (SELECT p.code FROM plan p WHERE p.id = s.plan_id) AS plan, s.household_id, s.household_number, s.householder,
        (SELECT r.code FROM region r WHERE r.place = s.region) AS region, s.village, s.stage, s.stage_at, s.stage_note,
        s.resume_stage, s.accepted_on, s.eligible, s.eligibility_reasons, s.exception_note,
-       (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) AS contractor, s.assessor_id AS assessor, s.created_at, s.version
+       CASE WHEN s.contractor_id IS NOT NULL THEN (SELECT k.code FROM contractor k WHERE k.id = s.contractor_id) END AS contractor,
+       s.assessor_id AS assessor, s.created_at, s.version
 
 -- name: cases_of_stage :many
 -- $1 plan, $2 stage, $3 region, $4 contractor, $5 after, $6 limit; answered from case_by_stage alone
@@ -88,39 +90,11 @@ ORDER BY c.id LIMIT $6::int;
 SELECT {{case_columns}}
 FROM retrofit_case s WHERE s.plan_region = plan_region_of($1::bigint) AND s.id = $1::bigint;
 
--- name: case_transition :write
+-- name: case_transition :write keeps key=3
 -- $3 id, $4 to, $5 happened at, $6 note, $7 if-match, $8 contractor's code, $9 satisfaction, $10 evidence
-WITH found AS (
-    SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
-), judged AS (
-    SELECT f.c, k.id AS contractor_id, CASE
-        WHEN f.c IS NULL THEN 'not_found'
-        WHEN $7::int <> (f.c).version THEN 'stale'
-        WHEN $8::text IS NOT NULL AND $4::stage <> 'assigned' THEN 'contractor_not_wanted'
-        WHEN $8::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
-        ELSE (case_refusal(f.c, $4::stage, coalesce($5::timestamptz, now()), $6::text, NULL)).verdict END AS verdict
-    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN contractor k ON k.code = $8::text
-), moved AS (
-    UPDATE retrofit_case c SET stage = $4::stage, stage_at = coalesce($5::timestamptz, now()), stage_note = coalesce($6::text, ''),
-        contractor_id = coalesce(j.contractor_id, c.contractor_id), takes_back = NULL,
-        stage_evidence = CASE WHEN $9::int IS NOT NULL OR $10::json IS NOT NULL
-            THEN json_strip_nulls(json_build_object('satisfaction', $9::int, 'given', $10::json)) END
-    FROM judged j
-    WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
-    RETURNING c.*
-), shown AS (
-    SELECT * FROM moved UNION ALL SELECT (f.c).* FROM found f WHERE NOT EXISTS (SELECT FROM moved)
-), answer AS (
-    SELECT j.verdict AS _verdict, CASE j.verdict WHEN 'contractor_unknown' THEN '/contractor' WHEN 'contractor_not_wanted' THEN '/contractor'
-               WHEN 'note_required' THEN '/note' WHEN 'happened_in_future' THEN '/happened_at' WHEN 'happened_before_last' THEN '/happened_at' WHEN 'happened_before_plan' THEN '/happened_at'
-               WHEN 'notice_not_over' THEN '/happened_at' ELSE '/to' END AS _field,
-           CASE WHEN j.verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(j.c) END AS _allowed,
-           CASE WHEN j.verdict = 'not_eligible' THEN (j.c).eligibility_reasons END AS _reasons,
-       {{case_columns}}
-    FROM judged j LEFT JOIN shown s ON true
-)
+SELECT * FROM case_move($1::text, $2::bytea, $3::bigint, $4::stage, $5::timestamptz, $6::text, $7::int, $8::text, $9::int, $10::json);
 
--- name: case_take_back :write
+-- name: case_take_back :write key=3
 -- $3 id, $4 note, $5 if-match: the last move, by who made it, until the next one acts
 WITH found AS (
     SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
@@ -148,7 +122,7 @@ WITH found AS (
     FROM judged j LEFT JOIN shown s ON true
 )
 
--- name: case_change :write
+-- name: case_change :write key=3
 -- $3 id, $4 if-match, $5 contractor's code, $6 assessor's account name, $7 the household had an elder-friendly retrofit
 -- (居家适老化改造): a case that is still registered is judged again. A reason with no_ before it is one against.
 WITH found AS (
@@ -182,7 +156,7 @@ WITH found AS (
     FROM judged j LEFT JOIN shown s ON true
 )
 
--- name: case_relocate :write
+-- name: case_relocate :write key=3
 -- The household moved: $3 id, $4 if-match, $5 region, $6 village, $7 address. Its figures move with it, with all its cases.
 WITH found AS (
     SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE

@@ -5,6 +5,7 @@ import re
 
 from processes import ROOT
 
+LANES = ("read", "write", "queue", "work", "start")
 HEADING = re.compile(r"^-- name: (\S+) (:one|:many|:write)((?: \S+)*)")
 TAIL = re.compile(r"#define WRITE_TAIL\s*\\\n(.*?)\n\nenum", re.DOTALL)
 
@@ -20,8 +21,8 @@ class Statement:
         self.name = name
         self.shape = shape
         self.public = "public" in words
-        self.lane = next((word for word in words if word != "public"), "write" if shape == ":write" else "read")
-        self.text = text + (write_tail() if shape == ":write" else "")
+        self.lane = next((word for word in words if word in LANES), "write" if shape == ":write" else "read")
+        self.text = text + (write_tail() if shape == ":write" and "keeps" not in words else "")
         self.parameters = max(map(int, re.findall(r"\$(\d+)", re.sub("--.*", "", self.text))), default=0)
 
 

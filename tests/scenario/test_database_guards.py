@@ -125,7 +125,7 @@ def test_a_case_opens_as_registered_only(world, manager):
     manager.fails(RULE, insert, "approved", None, 1, world["registered"])
     manager.fails(RULE, insert, "accepted", "2023-01-01", 1, world["registered"])
     manager.fails(RULE, insert, "registered", None, 7, world["registered"])
-    manager.fails("23514", insert, "registered", "2023-01-01", 1, world["registered"])
+    manager.fails(RULE, insert, "registered", "2023-01-01", 1, world["registered"])
     assert manager(insert, "registered", None, 1, world["registered"]) == 1
     # One case a household a plan.
     manager.fails("23505", insert, "registered", None, 1, world["registered"])
@@ -171,8 +171,8 @@ def test_what_is_written_once_stays(manager, table):
 
 @pytest.mark.parametrize("statement", [
     "CREATE TABLE x (a int)", "CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'", "DROP TABLE case_event",
-    "ALTER TABLE retrofit_case DISABLE TRIGGER case_moves", "ALTER TABLE retrofit_case DISABLE ROW LEVEL SECURITY",
-    "DROP POLICY scope ON retrofit_case", "DROP TRIGGER case_moves ON retrofit_case", "SET session_replication_role = replica",
+    "ALTER TABLE retrofit_case DISABLE TRIGGER case_updates", "ALTER TABLE retrofit_case DISABLE ROW LEVEL SECURITY",
+    "DROP POLICY scope ON retrofit_case", "DROP TRIGGER case_updates ON retrofit_case", "SET session_replication_role = replica",
     "CREATE SCHEMA x", "TRUNCATE retrofit_case", "SET ROLE tantu_owner",
     "SET SESSION AUTHORIZATION tantu_owner", "CREATE OR REPLACE FUNCTION scope_low() RETURNS int LANGUAGE sql AS 'SELECT 0'",
     "ALTER FUNCTION case_refusal OWNER TO tantu_app", "CREATE EXTENSION plpython3u", "COPY plan TO PROGRAM 'cat'",

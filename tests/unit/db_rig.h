@@ -78,7 +78,7 @@ static inline void rig_begin(struct rig *rig, const char *conninfo)
 	*rig = (struct rig){ .metrics = metrics_new() };
 	uv_loop_init(&rig->loop);
 	rig->options = (struct db_options){ .conninfo = conninfo,
-					    .connections = { 2, 1, 0, 0 },
+					    .connections = { 2, 1, 0, 0, 1 },
 					    .waiting_most = 8000,
 					    .on_notify = rig_on_notify,
 					    .on_deaf = rig_on_deaf,

@@ -106,9 +106,9 @@ static void takes_good_files(void **state)
 			       "\tSQL_NONE,\n\tSQL_one_thing,\n\tSQL_things,\n\tSQL_put,\n\tSQL_COUNT\n"));
 	const char *source = made("embedded.c");
 	assert_non_null(
-		strstr(source, "[SQL_one_thing] = { \"one_thing\", SQL_SHAPE_one, DB_LANE_read, 0, "));
-	assert_non_null(strstr(source, "[SQL_things] = { \"things\", SQL_SHAPE_many, DB_LANE_queue, 1, "));
-	assert_non_null(strstr(source, "[SQL_put] = { \"put\", SQL_SHAPE_write, DB_LANE_write, 0, "));
+		strstr(source, "[SQL_one_thing] = { \"one_thing\", SQL_SHAPE_one, DB_LANE_read, 0, 0, "));
+	assert_non_null(strstr(source, "[SQL_things] = { \"things\", SQL_SHAPE_many, DB_LANE_queue, 1, 0, "));
+	assert_non_null(strstr(source, "[SQL_put] = { \"put\", SQL_SHAPE_write, DB_LANE_write, 0, 0, "));
 	assert_non_null(strstr(source, "{ \"0001_a.sql\", 19, "));
 	assert_non_null(strstr(source, "{ \"0002_b.sql\", 0, "));
 	assert_non_null(strstr(source, "{ \"x.csv\", 10, "));
