@@ -330,13 +330,19 @@ static void on_created(void *context, const struct db_reply *reply)
 		return;
 	}
 	snprintf(c->id, sizeof c->id, "%" PRId64, db_get_int(rows, 0, db_column_number(rows, "id")));
-	struct worker_options options = { &c->loop,
-					  c->db,
-					  c->metrics,
-					  c->vault,
-					  c->config->uploads,
-					  "tantu import",
-					  c->config->uploads_days };
+	/* Imports only: whatever else waits is the servers'. */
+	struct worker_options options = { .loop = &c->loop,
+					  .db = c->db,
+					  .metrics = c->metrics,
+					  .vault = c->vault,
+					  .uploads = c->config->uploads,
+					  .name = "tantu import",
+					  .uploads_days = c->config->uploads_days,
+					  .places = { { "imports", 1 },
+						      { "totals", 0 },
+						      { "reminders", 0 },
+						      { "upkeep", 0 },
+						      { "probe", 0 } } };
 	c->worker = worker_start(&options);
 	on_poll(&c->poll);
 }
