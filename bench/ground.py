@@ -126,6 +126,16 @@ class Ground:
             raise SystemExit(f"{method} {path}: {response.status} {text[:500]!r}")
         return json.loads(text) if text else None
 
+    def upload(self, path, data, token):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("POST", path, data, {"Content-Type": "text/csv", "Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        if response.status != 202:
+            raise SystemExit(f"POST {path}: {response.status} {text[:500]!r}")
+        return json.loads(text)
+
     def sign_in_managers(self, count=PLANS):
         """A manager of the whole province for each plan; their tokens, and their accounts for pgbench's scopes."""
         admin = self.call("POST", "/api/v1/session", {"user": "admin", "password": PASSWORD})["token"]
