@@ -41,30 +41,36 @@ static int no_command(const char *word, bool begins_one)
 	return EXIT_USAGE;
 }
 
-/* The first fault is told, and how many more there are; notes are logged. */
-struct faults {
-	int count;
-	char first[512];
+/* The first fault is told, notes are logged once it is known how. */
+enum { NOTES_MOST = 8, LINE_MOST = 512 };
+struct words {
+	int faults, notes;
+	char fault[LINE_MOST], note[NOTES_MOST][LINE_MOST];
 };
 
 static void on_word(void *context, enum config_word word, const char *line)
 {
-	struct faults *faults = context;
-	if (word == CONFIG_NOTE)
-		log_line(LOG_WARN, "setting", LOG_TEXT("note", line));
-	else if (faults->count++ == 0)
-		snprintf(faults->first, sizeof faults->first, "%s", line);
+	struct words *words = context;
+	if (word == CONFIG_FAULT && words->faults++ == 0)
+		snprintf(words->fault, LINE_MOST, "%s", line);
+	else if (word == CONFIG_NOTE && words->notes < NOTES_MOST)
+		snprintf(words->note[words->notes++], LINE_MOST, "%s", line);
 }
 
 static int run_configured(const struct command *command, const struct arguments *arguments)
 {
 	struct config config;
-	struct faults faults = { 0 };
+	struct words words = { 0 };
 	int status = EXIT_FAILED;
-	if (config_read(&config, arguments, on_word, &faults))
+	if (config_read(&config, arguments, on_word, &words)) {
+		log_set_form((enum log_form)config.log);
+		log_set_level((enum log_level)config.log_level);
+		for (int i = 0; i < words.notes; i++)
+			log_line(LOG_WARN, "setting", LOG_TEXT("note", words.note[i]));
 		status = command->run(&config, arguments);
-	else
-		complain(faults.first);
+	} else {
+		complain(words.fault);
+	}
 	config_free(&config);
 	return status;
 }

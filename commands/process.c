@@ -31,6 +31,7 @@ struct process {
 	struct figures *figures;
 	struct doctor_watch *doctor;
 	uv_signal_t term, interrupt;
+	struct beat beat;
 	bool serves, stopping;
 	int status;
 };
@@ -46,6 +47,7 @@ static void on_db_closed(void *context)
 {
 	struct process *p = context;
 	p->db = NULL;
+	beat_end(&p->beat);
 	uv_close((uv_handle_t *)&p->term, on_signal_closed);
 	uv_close((uv_handle_t *)&p->interrupt, on_signal_closed);
 }
@@ -73,9 +75,17 @@ static void on_server_stopped(void *context)
 }
 
 /* A job that takes longer than the grace (a big import) is left to another worker: its lease runs out. */
-static void on_grace_over(int signal_number)
+static void on_grace_over_json(int signal_number)
 {
 	static const char line[] = "{\"level\":\"warn\",\"event\":\"stopped_with_work_left\"}\n";
+	(void)signal_number;
+	(void)!write(STDERR_FILENO, line, sizeof line - 1);
+	_exit(0);
+}
+
+static void on_grace_over_text(int signal_number)
+{
+	static const char line[] = "WARN  stopped_with_work_left\n";
 	(void)signal_number;
 	(void)!write(STDERR_FILENO, line, sizeof line - 1);
 	_exit(0);
@@ -87,7 +97,8 @@ static void stop(struct process *p)
 		return;
 	p->stopping = true;
 	log_line(LOG_INFO, "stopping");
-	signal(SIGALRM, on_grace_over);
+	beat_stopping(&p->beat);
+	signal(SIGALRM, log_is_text() ? on_grace_over_text : on_grace_over_json);
 	alarm((unsigned)p->config.grace_ms / 1000 + 2);
 	figures_stop(&p->figures);
 	doctor_watch_stop(&p->doctor);
@@ -203,8 +214,10 @@ static void on_ready(void *context)
 		return;
 	if (p->config.work)
 		start_worker(p);
-	if (!p->serves)
+	if (!p->serves) {
+		beat_ready(&p->beat, "working");
 		return;
+	}
 	p->figures = figures_start(&p->loop, p->db, p->metrics);
 	p->doctor = doctor_watch_start(&p->loop, &p->config, p->vault, p->db, p->metrics);
 	struct api_options options = {
@@ -224,7 +237,10 @@ static void on_ready(void *context)
 	if (!p->api || !listen_now(p, why, sizeof why)) {
 		p->status = complain(why);
 		stop(p);
+		return;
 	}
+	snprintf(why, sizeof why, "serving on %s", p->config.listen);
+	beat_ready(&p->beat, why);
 }
 
 /* --- serve and work --- */
@@ -284,7 +300,7 @@ static void open_database(struct process *p)
 	p->db = db_open(&p->loop, &options, p->metrics);
 }
 
-int process_run(const struct config *config, bool serves)
+int process_run(const struct config *config, bool serves, struct beat_slot *slot)
 {
 	struct process p = { .config = *config, .serves = serves };
 	char why[300];
@@ -296,6 +312,7 @@ int process_run(const struct config *config, bool serves)
 	uv_loop_init(&p.loop);
 	p.metrics = metrics_new();
 	watch_signals(&p);
+	beat_start(&p.beat, &p.loop, slot);
 	open_database(&p);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
 	api_free(&p.api);
@@ -309,7 +326,7 @@ int process_run(const struct config *config, bool serves)
 int run_serve(const struct config *config, const struct arguments *arguments)
 {
 	(void)arguments;
-	return config->processes > 1 ? processes_run(config) : process_run(config, true);
+	return config->processes > 1 ? processes_run(config) : process_run(config, true, NULL);
 }
 
 int run_work(const struct config *config, const struct arguments *arguments)
@@ -317,5 +334,5 @@ int run_work(const struct config *config, const struct arguments *arguments)
 	struct config working = *config;
 	(void)arguments;
 	working.work = true;
-	return process_run(&working, false);
+	return process_run(&working, false, NULL);
 }

@@ -3,10 +3,11 @@
 #ifndef COMMANDS_PROCESS_H
 #define COMMANDS_PROCESS_H
 
+#include "commands/beat.h"
 #include "service/config.h"
 
-/* Both answer the exit status. */
-int process_run(const struct config *config, bool serves);
+/* Both answer the exit status. slot: of one among several; NULL: it is alone. */
+int process_run(const struct config *config, bool serves, struct beat_slot *slot);
 int processes_run(const struct config *config);
 
 #endif

@@ -3,12 +3,17 @@
  * Invariant: the parent's signals stay blocked from its first step to its end, so that none kills it before
  * its children have ended; a child gets back what was before. */
 #include "commands/process.h"
+#include "service/invariant.h"
 #include "service/log.h"
+#include "service/notify.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { AGAIN_MS = 200, CHILDREN_MOST = 64 };
@@ -17,6 +22,11 @@ struct parent {
 	const struct config *config;
 	pid_t children[CHILDREN_MOST]; /* 0: to be started */
 	sigset_t signals, before;
+	struct beat_slot *slots; /* shared with the children */
+	unsigned seen[CHILDREN_MOST];
+	struct timespec looked_at;
+	uint64_t watchdog_ms; /* 0: nobody asks */
+	bool ready;
 };
 
 static void start_missing(struct parent *p)
@@ -25,11 +35,13 @@ static void start_missing(struct parent *p)
 	for (int i = 0; i < p->config->processes; i++) {
 		if (p->children[i] > 0)
 			continue;
+		p->slots[i].ready = false;
 		pid_t pid = fork();
 		if (pid == 0) {
+			notify_leave_to_parent();
 			prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody is left behind */
 			sigprocmask(SIG_SETMASK, &p->before, NULL);
-			exit(getppid() == self ? process_run(p->config, true) : 0);
+			exit(getppid() == self ? process_run(p->config, true, &p->slots[i]) : 0);
 		}
 		p->children[i] = pid > 0 ? pid : 0;
 	}
@@ -43,13 +55,64 @@ static bool some_missing(const struct parent *p)
 	return false;
 }
 
-/* The next signal; 0 when it is time to start who is missing. */
+/* --- what systemd is told --- */
+
+static bool all_ready(const struct parent *p)
+{
+	for (int i = 0; i < p->config->processes; i++)
+		if (!p->slots[i].ready)
+			return false;
+	return true;
+}
+
+/* Has every child's loop turned since the last look? One that is being started again has no time to. */
+static bool all_alive(struct parent *p)
+{
+	bool alive = true;
+	for (int i = 0; i < p->config->processes; i++) {
+		unsigned beats = p->slots[i].beats;
+		alive = alive && (beats != p->seen[i] || !p->slots[i].ready);
+		p->seen[i] = beats;
+	}
+	return alive;
+}
+
+static void tell(struct parent *p)
+{
+	struct timespec now;
+	char lines[100];
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!p->ready && all_ready(p)) {
+		p->ready = true;
+		snprintf(lines, sizeof lines, "READY=1\nSTATUS=%d processes serve", p->config->processes);
+		notify(lines);
+	}
+	int64_t passed =
+		(now.tv_sec - p->looked_at.tv_sec) * 1000 + (now.tv_nsec - p->looked_at.tv_nsec) / 1000000;
+	if (p->watchdog_ms == 0 || passed < (int64_t)p->watchdog_ms)
+		return;
+	p->looked_at = now;
+	if (all_alive(p))
+		notify("WATCHDOG=1");
+}
+
+/* --- waiting --- */
+
+/* How long to sleep at most: until somebody is to be started again, looked at, or told of. -1: for ever. */
+static int64_t patience_ms(const struct parent *p)
+{
+	if (some_missing(p) || !p->ready)
+		return AGAIN_MS;
+	return p->watchdog_ms ? (int64_t)p->watchdog_ms : -1;
+}
+
+/* The next signal; 0 when there is none, but time has passed. */
 static int next_signal(const struct parent *p)
 {
-	static const struct timespec again = { 0, AGAIN_MS * 1000000 };
+	int64_t ms = patience_ms(p);
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
 	for (;;) {
-		int number = some_missing(p) ? sigtimedwait(&p->signals, NULL, &again)
-					     : sigwaitinfo(&p->signals, NULL);
+		int number = sigtimedwait(&p->signals, NULL, ms < 0 ? NULL : &time);
 		if (number > 0)
 			return number;
 		if (errno == EAGAIN)
@@ -76,6 +139,7 @@ static int reap(struct parent *p)
 static int stop_children(const struct parent *p)
 {
 	int status = 0, one;
+	notify("STOPPING=1\nSTATUS=stopping: what was begun is finished");
 	for (int i = 0; i < p->config->processes; i++)
 		if (p->children[i] > 0)
 			kill(p->children[i], SIGTERM);
@@ -87,7 +151,11 @@ static int stop_children(const struct parent *p)
 /* The parent starts children, starts one again that died, and passes the end on. */
 int processes_run(const struct config *config)
 {
-	struct parent p = { .config = config };
+	struct parent p = { .config = config, .watchdog_ms = notify_watchdog_ms() };
+	p.slots = mmap(NULL, CHILDREN_MOST * sizeof *p.slots, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	INVARIANT(p.slots != MAP_FAILED);
+	notify("STATUS=waiting for the database");
 	sigemptyset(&p.signals);
 	sigaddset(&p.signals, SIGTERM);
 	sigaddset(&p.signals, SIGINT);
@@ -104,5 +172,6 @@ int processes_run(const struct config *config)
 		}
 		if (number == 0)
 			start_missing(&p);
+		tell(&p);
 	}
 }
