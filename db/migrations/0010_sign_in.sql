@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Attempts to sign in, counted so that every server process knows of them; and what became of an account.
--- compatible_from: 8
+-- compatible_from: 7
 
 -- Names and addresses are kept as keyed hashes only. A row is written before the password is looked at, so
 -- that many attempts at once are not one.

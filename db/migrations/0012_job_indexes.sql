@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- compatible_from: 8
+-- compatible_from: 7
 -- A job is written three times in its life, and each time into every index that its new state belongs to: only those
 -- stay that a statement reads. job_ready serves claims and, one step a priority, the next run_at.
 
