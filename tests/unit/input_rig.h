@@ -151,6 +151,7 @@ static int start(void **state)
 	api.sessions = session_cache_new(10);
 	guard_start(&api);
 	api.refused_input = metric_counter(f.metrics, "refused", "Test", "");
+	api.unrouted = metric_counter(f.metrics, "unrouted", "Test", "");
 	api.sign_in_failures = metric_counter(f.metrics, "failures", "Test", "");
 	api.unrouted = metric_counter(f.metrics, "unrouted", "Test", "");
 	add_routes();
