@@ -58,3 +58,13 @@ def test_whose_cases_a_role_is_kept_to(database, role, contractor, account, only
             assert cursor.fetchone() == (only, sees_all)
     finally:
         connection.close()
+
+
+def test_a_move_under_a_key_is_made_once(manager):
+    (case,) = bring_in(manager)
+    first = move(manager, case, "approved", key=f"corner-{case}")
+    assert move(manager, case, "approved", key=f"corner-{case}").json == first.json
+    assert manager.get(f"/cases/{case}")["version"] == first["version"] == 2
+    # So is a refusal, though the case could go there by now.
+    refused = move(manager, case, "building", key=f"corner-no-{case}", expect=422, code="stage_not_allowed")
+    assert move(manager, case, "building", key=f"corner-no-{case}", expect=422, code="stage_not_allowed").json == refused.json
