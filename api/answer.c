@@ -144,9 +144,9 @@ static void write_row(struct request *r, const struct row_plan *plan, const stru
 		      struct buffer *out)
 {
 	for (int i = 0; i < plan->columns; i++) {
-		if (!plan->lead[i])
+		if (!plan->lead[i].at)
 			continue;
-		buffer_text(out, plan->lead[i]);
+		buffer_slice(out, plan->lead[i]);
 		write_value(r, s, i, out);
 	}
 	buffer_text(out, plan->tail);
@@ -154,7 +154,14 @@ static void write_row(struct request *r, const struct row_plan *plan, const stru
 
 const char *request_headers(struct request *r, const char *more)
 {
-	return arena_printf(http_arena(r->x), "X-Request-Id: %s\r\n%s", r->trace, more ? more : "");
+	struct buffer out;
+	buffer_init(&out, http_arena(r->x), 256);
+	buffer_slice(&out, SLICE("X-Request-Id: "));
+	buffer_text(&out, r->trace);
+	buffer_slice(&out, SLICE("\r\n"));
+	buffer_text(&out, more ? more : "");
+	buffer_char(&out, 0);
+	return out.failed ? NULL : out.at;
 }
 
 enum step answer_raw(struct request *r, const struct http_response *response)
@@ -213,7 +220,7 @@ static enum step answer_verdict(struct request *r, const struct row_plan *plan, 
 }
 
 /* If-None-Match is a list, or *, and compares weakly (RFC 9110, 13.1.2). */
-static bool not_modified(struct request *r, const char *tag)
+static bool not_modified(struct request *r, struct slice tag)
 {
 	struct slice given = http_header(r->x, "if-none-match");
 	if (!given.at || http_method(r->x) > HTTP_METHOD_HEAD)
@@ -226,25 +233,37 @@ static bool not_modified(struct request *r, const char *tag)
 			    : (struct slice){ 0 };
 		if (one.len > 2 && memcmp(one.at, "W/", 2) == 0)
 			one = (struct slice){ one.at + 2, one.len - 2 };
-		if (slice_is(one, tag) || slice_is(one, "*"))
+		if (slice_equal(one, tag) || slice_is(one, "*"))
 			return true;
 	}
 	return false;
 }
 
+/* The row's version as a header line; answers the tag within it, empty when the row has none. */
+static struct slice etag(const struct source *s, const struct row_plan *plan, char *header, size_t room)
+{
+	if (is_null(s, plan->version))
+		return (struct slice){ 0 };
+	struct buffer out = { .at = header, .room = room };
+	buffer_slice(&out, SLICE("ETag: \""));
+	buffer_i64(&out, s->kept ? json_integer_value(kept_value(s, plan->version))
+				 : db_get_int(s->rows, s->row, plan->version));
+	buffer_char(&out, '"');
+	struct slice tag = { header + 6, out.len - 6 };
+	buffer_add(&out, "\r\n", 3); /* terminated */
+	INVARIANT(!out.failed);
+	return tag;
+}
+
 static enum step answer_row(struct request *r, const struct row_plan *plan, const struct source *s)
 {
 	struct buffer out;
-	char tag[32] = "";
+	char header[48] = "";
 	if (!is_null(s, plan->verdict))
 		return answer_verdict(r, plan, s);
-	if (!is_null(s, plan->version)) {
-		int64_t version = s->kept ? json_integer_value(kept_value(s, plan->version))
-					  : db_get_int(s->rows, s->row, plan->version);
-		snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
-	}
-	const char *headers = tag[0] ? arena_printf(http_arena(r->x), "ETag: %s\r\n", tag) : NULL;
-	if (tag[0] && not_modified(r, tag)) {
+	struct slice tag = etag(s, plan, header, sizeof header);
+	const char *headers = tag.len ? header : NULL; /* copied before this returns */
+	if (tag.len && not_modified(r, tag)) {
 		struct http_response same = { .status = 304, .extra_headers = headers };
 		return answer_raw(r, &same);
 	}

@@ -125,18 +125,19 @@ static void plan_leads(struct arena *arena, const struct db_shape *shape, struct
 	for (int i = 0; i < shape->columns; i++) {
 		const char *name = shape->column[i].name, *dot = strchr(name, '.');
 		struct slice group = { name, dot ? (size_t)(dot - name) : 0 };
+		const char *lead;
 		if (name[0] == '_')
 			continue;
 		const char *close = open.len && !slice_equal(open, group) ? "}" : "";
 		const char *start =
 			first ? "{" : (open.len && slice_equal(open, group) && inner_first ? "" : ",");
 		if (group.len && !slice_equal(open, group))
-			plan->lead[i] = arena_printf(arena, "%s%s\"%.*s\":{\"%s\":", close, start,
-						     (int)group.len, name, dot + 1);
+			lead = arena_printf(arena, "%s%s\"%.*s\":{\"%s\":", close, start, (int)group.len,
+					    name, dot + 1);
 		else
-			plan->lead[i] =
-				arena_printf(arena, "%s%s\"%s\":", close, start, dot ? dot + 1 : name);
-		INVARIANT(plan->lead[i]);
+			lead = arena_printf(arena, "%s%s\"%s\":", close, start, dot ? dot + 1 : name);
+		INVARIANT(lead);
+		plan->lead[i] = slice_of(lead);
 		open = group;
 		first = false;
 	}

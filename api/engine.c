@@ -149,7 +149,8 @@ static bool make_print(struct request *r, struct slice body)
 {
 	struct buffer all;
 	buffer_init(&all, http_arena(r->x), 128 + body.len);
-	buffer_printf(&all, "%d ", (int)http_method(r->x));
+	buffer_i64(&all, http_method(r->x));
+	buffer_char(&all, ' ');
 	buffer_slice(&all, http_path(r->x));
 	buffer_char(&all, '?');
 	buffer_slice(&all, http_query(r->x));
@@ -294,14 +295,16 @@ static bool bind_value(struct request *r, const struct bind_op *op, struct db_va
 
 enum step step_ask(struct request *r)
 {
-	char *limit = arena_printf(http_arena(r->x), "%d",
-				   r->limit + 1); /* one more tells whether there is a next page */
+	struct buffer limit;
+	buffer_init(&limit, http_arena(r->x), 16);
+	buffer_i64(&limit, r->limit + 1); /* one more tells whether there is a next page */
+	buffer_char(&limit, 0);
 	r->way = pick_way(r);
 	struct db_value *values =
 		arena_zalloc(http_arena(r->x), sizeof *values * (size_t)(r->way->count + 1));
-	if (!limit || !values)
+	if (limit.failed || !values)
 		return problem(r, 413, "too_long", NULL, NULL);
-	r->limit_text = limit;
+	r->limit_text = limit.at;
 	const char *left_over = field_left_over(r);
 	if (left_over)
 		return problem(r, 422, "not_combined", left_over,

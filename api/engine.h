@@ -16,7 +16,7 @@ enum { PATH_VALUES = 3, STEP_VALUES = 8 };
 /* How a row of a statement is written: the text before each column's value, and the end. */
 struct row_plan {
 	int columns;
-	const char **lead;                 /* NULL: the column speaks of a refusal and is not written */
+	struct slice *lead;                /* at NULL: the column speaks of a refusal and is not written */
 	const char *tail;                  /* "}" or "}}" */
 	int verdict, field, version, page; /* column numbers or -1 */
 };

@@ -38,42 +38,13 @@ static bool grow(struct buffer *buffer, size_t need)
 	return true;
 }
 
-char *buffer_reserve(struct buffer *buffer, size_t more)
+bool buffer_grow(struct buffer *buffer, size_t more)
 {
-	if (buffer->failed)
-		return NULL;
-	if (more > buffer->room - buffer->len || !buffer->at) {
-		if (!buffer->arena || more > SIZE_MAX / 4 - buffer->len ||
-		    !grow(buffer, buffer->len + more)) {
-			buffer->failed = true;
-			return NULL;
-		}
-	}
-	return buffer->at + buffer->len;
-}
-
-void buffer_add(struct buffer *buffer, const void *bytes, size_t len)
-{
-	char *to = len > 0 ? buffer_reserve(buffer, len) : NULL;
-	if (!to)
-		return;
-	memcpy(to, bytes, len);
-	buffer->len += len;
-}
-
-void buffer_text(struct buffer *buffer, const char *text)
-{
-	buffer_add(buffer, text, strlen(text));
-}
-
-void buffer_slice(struct buffer *buffer, struct slice s)
-{
-	buffer_add(buffer, s.at, s.len);
-}
-
-void buffer_char(struct buffer *buffer, char c)
-{
-	buffer_add(buffer, &c, 1);
+	if (!buffer->failed && buffer->arena && more <= SIZE_MAX / 4 - buffer->len &&
+	    grow(buffer, buffer->len + more))
+		return true;
+	buffer->failed = true;
+	return false;
 }
 
 void buffer_i64(struct buffer *buffer, int64_t n)
