@@ -371,10 +371,9 @@ def test_import_at_the_machine(cluster, database, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "build" / "release" / "tantu").exists(), reason="no release build")
-def test_a_hundred_thousand_rows_need_less_than_200_megabytes(cluster, database, contract, monkeypatch):
-    monkeypatch.setattr("processes.PROGRAM", ROOT / "build" / "release" / "tantu")
+def test_a_hundred_thousand_rows_need_less_than_200_megabytes(cluster, database, contract):
     own = cluster.new_database().migrate()
-    server = Program(own, "serve").start()
+    server = Program(own, "serve", binary=ROOT / "build" / "release" / "tantu").start()
     manager = People(Client(server, contract).sign_in("admin", ADMIN_PASSWORD)).manager("640324")
     data = many(100000)
     started = time.monotonic()
