@@ -83,7 +83,7 @@ class Ground:
 
     # --- the server ---
 
-    def _tantu_environment(self):
+    def tantu_environment(self):
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("PG", "TANTU_"))}
         return {**kept, **self.environment, "TANTU_VAR": str(self.path / "var"), "TANTU_LISTEN": "127.0.0.1:0",
                 "TANTU_ADMIN_PASSWORD": PASSWORD,
@@ -92,7 +92,7 @@ class Ground:
 
     def migrate(self):
         (self.path / "var").mkdir(exist_ok=True)
-        subprocess.run([PROGRAM, "migrate"], check=True, env=self._tantu_environment(), stderr=subprocess.DEVNULL)
+        subprocess.run([PROGRAM, "migrate"], check=True, env=self.tantu_environment(), stderr=subprocess.DEVNULL)
 
     def start_server(self, command="serve"):
         """`tantu serve` until it listens, or `tantu work` until it works; how long that took."""
@@ -101,7 +101,7 @@ class Ground:
         begun = time.monotonic()
         with open(self.log, "ab") as out:
             self.server = subprocess.Popen([PROGRAM, command], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                           env=self._tantu_environment())
+                                           env=self.tantu_environment())
         while not (found := re.findall(ready, self.log.read_text(errors="replace"))):
             if self.server.poll() is not None or time.monotonic() > begun + 60:
                 raise SystemExit(f"tantu {command} did not start: {self.log.read_text()[-2000:]}")
