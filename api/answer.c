@@ -239,30 +239,32 @@ static bool not_modified(struct request *r, struct slice tag)
 	return false;
 }
 
-/* The row's version as a header line; answers the tag within it, empty when the row has none. */
-static struct slice etag(const struct source *s, const struct row_plan *plan, char *header, size_t room)
+/* Writes the row's version as a header line; answers the tag within it, empty when the row has none. */
+static struct slice write_etag(const struct source *s, const struct row_plan *plan, struct buffer *header)
 {
+	static const char name[] = "ETag: ";
 	if (is_null(s, plan->version))
 		return (struct slice){ 0 };
-	struct buffer out = { .at = header, .room = room };
-	buffer_slice(&out, SLICE("ETag: \""));
-	buffer_i64(&out, s->kept ? json_integer_value(kept_value(s, plan->version))
-				 : db_get_int(s->rows, s->row, plan->version));
-	buffer_char(&out, '"');
-	struct slice tag = { header + 6, out.len - 6 };
-	buffer_add(&out, "\r\n", 3); /* terminated */
-	INVARIANT(!out.failed);
+	buffer_text(header, name);
+	buffer_char(header, '"');
+	buffer_i64(header, s->kept ? json_integer_value(kept_value(s, plan->version))
+				   : db_get_int(s->rows, s->row, plan->version));
+	buffer_char(header, '"');
+	struct slice tag = { header->at + sizeof name - 1, header->len - (sizeof name - 1) };
+	buffer_add(header, "\r\n", 3); /* terminated */
+	INVARIANT(!header->failed);
 	return tag;
 }
 
 static enum step answer_row(struct request *r, const struct row_plan *plan, const struct source *s)
 {
 	struct buffer out;
-	char header[48] = "";
+	char room[48];
+	struct buffer header = { .at = room, .room = sizeof room };
 	if (!is_null(s, plan->verdict))
 		return answer_verdict(r, plan, s);
-	struct slice tag = etag(s, plan, header, sizeof header);
-	const char *headers = tag.len ? header : NULL; /* copied before this returns */
+	struct slice tag = write_etag(s, plan, &header);
+	const char *headers = tag.len ? room : NULL; /* copied before this returns */
 	if (tag.len && not_modified(r, tag)) {
 		struct http_response same = { .status = 304, .extra_headers = headers };
 		return answer_raw(r, &same);
