@@ -2,6 +2,7 @@
  * The table of commands, in the order of the manual. */
 #include "commands/backup.h"
 #include "commands/help.h"
+#include "commands/manual.h"
 #include "service/setting.h"
 #include "workers/command.h"
 #include <stdio.h>
@@ -31,7 +32,7 @@ const struct command commands[] = {
 	  .examples = { { "tantu migrate", "once, after installing or upgrading" } } },
 	{ "import", "import a needs file into a plan", .run = command_import,
 	  .arguments = { { "--plan", "CODE", "the plan the file is for", true },
-			 { "--mode", "MODE",
+			 { "--mode", "dry_run|good_rows|all_or_nothing",
 			   "dry_run: commit nothing; good_rows (the default): leave out refused rows; "
 			   "all_or_nothing" },
 			 { "FILE", NULL, "the needs file: CSV (UTF-8, GB18030) or XLSX", true } },
@@ -60,8 +61,8 @@ const struct command commands[] = {
 	  .examples = { { "tantu doctor", "as the server's user, with the server's settings" } } },
 	{ "user create", "make an account", .run = run_user_create,
 	  .arguments = { { "NAME", NULL, "who signs in by it: 1 to 64 characters", true },
-			 { "--role", "ROLE",
-			   "contractor, assessor, centre, county, manager, auditor or admin", true },
+			 { "--role", "contractor|assessor|centre|county|manager|auditor|admin",
+			   "what the account may do", true },
 			 { "--region", "CODE",
 			   "what the account sees; needed for county, manager and auditor" },
 			 { "--contractor", "CODE", "with role contractor; a new code makes the contractor" },
@@ -127,6 +128,12 @@ const struct command commands[] = {
 	{ "help", "show the commands, or one of them", .run = run_help, .reads = READS_NONE,
 	  .arguments = { { "COMMAND", NULL, "the command" }, { "WORD", NULL, "its second word" } },
 	  .examples = { { "tantu help serve", "the same as tantu serve --help" } } },
+	{ "manual", "print a manual page, the shell's completion, or the list of errors", .run = run_manual,
+	  .reads = READS_NONE,
+	  .arguments = { { "PAGE", NULL, "tantu.1, tantu.conf.5, errors.md or bash", true } },
+	  .about = "Written from the same tables that the program works by.",
+	  .examples = { { "tantu manual tantu.conf.5 | man -l -", "read a page" },
+			{ "source <(tantu manual bash)", "complete commands and options with Tab" } } },
 	{ 0 },
 };
 
