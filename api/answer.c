@@ -159,6 +159,8 @@ const char *request_headers(struct request *r, const char *more)
 	buffer_slice(&out, SLICE("X-Request-Id: "));
 	buffer_text(&out, r->trace);
 	buffer_slice(&out, SLICE("\r\n"));
+	if (r->read)
+		buffer_text(&out, r->read);
 	buffer_text(&out, more ? more : "");
 	buffer_char(&out, 0);
 	return out.failed ? NULL : out.at;

@@ -41,8 +41,10 @@ enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql s
 		     const struct db_value *values, int count)
 {
 	struct db_step step = { statement, count, values };
+	struct db *db = r->api->options.db;
 	r->reply = NULL;
-	r->call = db_submit(r->api->options.db, scope, &step, 1, on_reply, r);
+	r->call = r->stale_ms > 0 ? db_submit_stale(db, scope, &step, r->stale_ms, on_reply, r)
+				  : db_submit(db, scope, &step, 1, on_reply, r);
 	r->pending.on_gone = on_gone;
 	http_pending_add(r->x, &r->pending);
 	return STEP_PARKED;
@@ -312,6 +314,7 @@ enum step step_ask(struct request *r)
 	for (int i = 0; i < r->way->count; i++)
 		if (!bind_value(r, &r->way->op[i], &values[i]))
 			return problem(r, 404, "not_found", NULL, NULL);
+	stale_allow(r, r->way->way->statement);
 	return engine_ask(r, &r->who.scope, r->way->way->statement, values, r->way->count);
 }
 
@@ -334,6 +337,7 @@ static request_step *const replay_steps[] = { step_replay, NULL };
 enum step step_answer(struct request *r)
 {
 	const struct db_reply *reply = r->reply;
+	stale_note(r);
 	if (reply->outcome == DB_OK)
 		return answer_rows(r, &reply->rows[0]);
 	if (reply->outcome == DB_FAILED && r->key && strcmp(reply->constraint, "idempotency_pkey") == 0) {

@@ -88,6 +88,8 @@ struct request {
 	unsigned char print[VAULT_INDEX_BYTES];
 	struct request *keyed_next, **keyed_link;
 	const struct bound_way *way;
+	int64_t stale_ms; /* how old the answer may be; 0: not at all */
+	const char *read; /* who answered a read that might be late: a header line, or NULL */
 	struct db_call *call;
 	const struct db_reply *reply; /* during the step after a wait */
 	struct http_pending pending;
@@ -116,6 +118,11 @@ enum step engine_hash(struct request *r, void (*run)(struct request *r));
 /* Takes the Idempotency-Key, if there is one; `body` is what the request is told from another by. */
 enum step engine_take_key(struct request *r, struct slice body);
 request_step step_ask, step_answer;
+
+/* stale.c: reads that may be late, when who asks allows it */
+void stale_allow(struct request *r, enum sql statement); /* sets r->stale_ms */
+void stale_note(struct request *r);                      /* the answer has come: who gave it */
+
 /* Steps that every endpoint but a streamed one begins with. */
 extern request_step *const engine_common_steps[];
 extern request_step *const engine_stream_steps[];

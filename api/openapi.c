@@ -183,6 +183,15 @@ static json_t *media_types(const char *media)
 	return content;
 }
 
+/* One of its ways may be answered by a replica. */
+static bool may_be_stale(const struct route *route)
+{
+	for (int i = 0; i < route->ways; i++)
+		if (sql_texts[route->way[i].way->statement].may_be_stale)
+			return true;
+	return false;
+}
+
 static json_t *success(const struct api *api, const struct route *route)
 {
 	const struct endpoint *e = route->endpoint;
@@ -197,6 +206,13 @@ static json_t *success(const struct api *api, const struct route *route)
 				    json_pack("{s:{s:o}}", "application/json", "schema", schema));
 	else if (e->media)
 		json_object_set_new(answer, "content", media_types(e->media));
+	if (may_be_stale(route))
+		json_object_set_new(
+			answer, "headers",
+			json_pack("{s:{s:s, s:{s:s}}}", "Tantu-Read", "description",
+				  "With max-stale only: 'primary', or 'replica; lag_ms=N', which may "
+				  "miss what happened in the last N milliseconds",
+				  "schema", "type", "string"));
 	return answer;
 }
 
@@ -232,6 +248,12 @@ static json_t *parameters(const struct route *route)
 			      json_pack("{s:s, s:s}", "type", "string", "description",
 					"From the Link header of the page before"));
 	}
+	if (may_be_stale(route))
+		add_parameter(
+			list, "Cache-Control", "header", false,
+			json_pack("{s:s, s:s}", "type", "string", "description",
+				  "max-stale=SECONDS: the answer may be so late; Tantu-Read says how late "
+				  "it is"));
 	if (route->ways && sql_texts[route->way[0].way->statement].shape == SQL_SHAPE_write) {
 		add_parameter(list, "Idempotency-Key", "header", false,
 			      json_pack("{s:s, s:i}", "type", "string", "maxLength", 200));

@@ -287,8 +287,10 @@ static void open_database(struct process *p)
 {
 	struct db_options options = {
 		.conninfo = p->config.database,
+		.replica_conninfo = p->serves ? p->config.replica_database : NULL,
+		.replica_age_ms = p->config.replica_lag_ms,
 		.connections = { p->serves ? 2 : 0, p->serves ? 1 : 0, p->config.work ? 2 : 0,
-				 p->config.work ? 2 : 0, p->serves ? 1 : 0 },
+				 p->config.work ? 2 : 0, p->serves ? 1 : 0, p->serves ? 2 : 0 },
 		.waiting_most = 4096,
 		.listen = true,
 		.on_notify = on_notify,

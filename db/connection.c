@@ -104,6 +104,11 @@ void connection_send_group(struct db_connection *c, int most)
 	c->expected_count = c->received = 0;
 	c->broken = c->gone = false;
 	c->guilty = NULL;
+	if (c->lane->name == DB_LANE_replica) {
+		c->heard_ms = -1;
+		expect(c, NULL, EXPECT_HEARD);
+		sent = send_statement(c, SQL_replica_heard, NULL, 0);
+	}
 	for (int i = 0; i < c->group_size; i++) {
 		if (i == 0 || !db_scope_equal(&c->group[i]->scope, &c->group[i - 1]->scope))
 			sent = sent && send_scope(c, &c->group[i]->scope);
@@ -172,6 +177,11 @@ static void end_group(struct db_connection *c)
 	memcpy(group, c->group, sizeof group[0] * (size_t)size);
 	metric_observe(c->lane->seconds, (double)(uv_hrtime() - c->sent_at) / 1e9);
 	c->state = CONNECTION_IDLE;
+	if (c->lane->name == DB_LANE_replica) {
+		c->group_size = 0;
+		replica_end_group(c, group, size);
+		return;
+	}
 	for (int i = size - 1; i >= 0 && c->broken; i--) /* backwards: each goes to the front */
 		run_again_or_fail(c, group[i]);
 	for (int i = 0; i < size && !c->broken; i++)
@@ -181,6 +191,12 @@ static void end_group(struct db_connection *c)
 		db_link_drop(&c->link, "the server has become read-only");
 	else
 		pool_connection_idle(c->db);
+}
+
+static void note_heard(struct db_connection *c, PGresult *result)
+{
+	struct db_rows rows = { result };
+	c->heard_ms = db_is_null(&rows, 0, 0) ? -1 : db_get_int(&rows, 0, 0);
 }
 
 static void take_result(struct db_connection *c, PGresult *result)
@@ -194,6 +210,8 @@ static void take_result(struct db_connection *c, PGresult *result)
 			e->call->result[e->step] = result;
 			return;
 		}
+		if (e && e->step == EXPECT_HEARD)
+			note_heard(c, result);
 		break;
 	case PGRES_PIPELINE_ABORTED:
 		break;
@@ -248,14 +266,17 @@ static void on_lost(struct db_link *link)
 	struct db_connection *c = (struct db_connection *)link;
 	static const struct db_reply unknown = { .outcome = DB_UNKNOWN },
 				     unavailable = { .outcome = DB_UNAVAILABLE };
-	bool certain = c->lane->name == DB_LANE_read || (c->state == CONNECTION_BUSY && c->broken);
+	bool certain = c->lane->name == DB_LANE_read || c->lane->name == DB_LANE_replica ||
+		       (c->state == CONNECTION_BUSY && c->broken);
 	int size = c->state == CONNECTION_BUSY ? c->group_size : 0;
 	c->state = CONNECTION_DOWN;
 	c->gone = false;
 	c->group_size = 0;
 	for (int i = size - 1; i >= 0; i--) {
 		struct db_call *call = c->group[i];
-		if (certain && call->tries < 3 && !call->dropped && !c->db->closing)
+		if (c->lane->name == DB_LANE_replica && !call->dropped && !c->db->closing)
+			replica_pass_on(c->db, call);
+		else if (certain && call->tries < 3 && !call->dropped && !c->db->closing)
 			lane_put_back(c->lane, call);
 		else
 			call_answer(call, certain ? &unavailable : &unknown);
@@ -270,9 +291,10 @@ static void on_closed(struct db_link *link)
 
 void connection_check(struct db_connection *c, uint64_t now)
 {
-	uint64_t seconds = c->state == CONNECTION_PREPARING ? PREPARE_SECONDS
-			   : c->lane->name == DB_LANE_work  ? WORK_SECONDS
-							    : GROUP_SECONDS;
+	uint64_t seconds = c->state == CONNECTION_PREPARING   ? PREPARE_SECONDS
+			   : c->lane->name == DB_LANE_work    ? WORK_SECONDS
+			   : c->lane->name == DB_LANE_replica ? REPLICA_SECONDS
+							      : GROUP_SECONDS;
 	if (connection_waits(c) && now - c->sent_at > seconds * 1000000000ull)
 		db_link_drop(&c->link, "no answer in time");
 	else if (c->state == CONNECTION_IDLE && !db_link_suits(&c->link))
@@ -305,6 +327,9 @@ static const char *lane_options(enum db_lane lane)
 	if (lane == DB_LANE_work)
 		return "-c statement_timeout=900000 -c TimeZone=UTC -c jit=off -c "
 		       "plan_cache_mode=force_custom_plan";
+	if (lane == DB_LANE_replica)
+		return "-c statement_timeout=4000 -c TimeZone=UTC -c jit=off -c "
+		       "plan_cache_mode=force_generic_plan";
 	if (lane == DB_LANE_queue)
 		return "-c statement_timeout=15000 -c TimeZone=UTC -c jit=off -c "
 		       "plan_cache_mode=force_generic_plan "
@@ -321,7 +346,7 @@ struct db_connection *connection_new(struct db *db, struct lane *lane)
 	c->db = db;
 	c->lane = lane;
 	c->link.loop = db->loop;
-	c->link.hosts = db->hosts;
+	c->link.hosts = lane->name == DB_LANE_replica ? db->replica.hosts : db->hosts;
 	c->link.options = lane_options(lane->name);
 	c->link.events = &events;
 	db_link_open(&c->link);

@@ -3,8 +3,8 @@
  * one transaction, one commit. A call is answered once, later, on the loop, never from within db_submit.
  *
  * Lanes: read (2 connections), write (1: groups cannot deadlock with themselves), twin (1: half of
- * the writes that have a key), queue (2: claims and
- * completions of jobs), work (2: what jobs do, one call a transaction, may take minutes). */
+ * the writes that have a key), queue (2: claims and completions of jobs), work (2: what jobs do, one call a
+ * transaction, may take minutes), replica (2: reads that may be late, when there are replicas). */
 #ifndef DB_DB_H
 #define DB_DB_H
 
@@ -59,6 +59,8 @@ struct db_reply {
 	char sqlstate[6];
 	char constraint[64]; /* of a constraint violation */
 	char message[256];   /* for the log; may hold values: never send it to a client */
+	bool from_replica;   /* DB_OK only; then it may be so old: */
+	int64_t age_ms;
 };
 typedef void db_done(void *context, const struct db_reply *reply);
 
@@ -74,14 +76,20 @@ struct db_step {
  */
 struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
 			  db_done *done, void *context);
+/* A read that may be as old as max_age_ms: a replica answers it if there is one that is fresh enough, else
+ * the primary. The statement is one that may be stale. */
+struct db_call *db_submit_stale(struct db *db, const struct db_scope *scope, const struct db_step *step,
+				int64_t max_age_ms, db_done *done, void *context);
 /* The answer is no longer wanted: not sent yet → never sent; sent → runs, its answer is dropped. */
 void db_cancel(struct db_call *call);
 
 struct db_options {
-	const char *conninfo;      /* as the application role; several hosts allowed */
-	int connections[DB_LANES]; /* 0: this process does not use the lane */
-	int waiting_most;          /* calls waiting a lane; one more is DB_UNAVAILABLE */
-	bool listen;               /* hear NOTIFY job and session_ended */
+	const char *conninfo;         /* as the application role; several hosts allowed */
+	const char *replica_conninfo; /* NULL: there are no replicas to read from */
+	int64_t replica_age_ms;       /* what is older than this is never taken from a replica */
+	int connections[DB_LANES];    /* 0: this process does not use the lane */
+	int waiting_most;             /* calls waiting a lane; one more is DB_UNAVAILABLE */
+	bool listen;                  /* hear NOTIFY job and session_ended */
 	void (*on_notify)(void *context, const char *channel, const char *payload);
 	void (*on_deaf)(void *context);  /* notifications may have been missed: trust no cache */
 	void (*on_ready)(void *context); /* every lane has a connection, once */

@@ -4,10 +4,10 @@
  * Any mistake in a file stops the build.
  *
  * A statement begins with   -- name: case_get :one|:many|:write [read|write|queue|work|start] [public]
- * [keeps] [key=N] and goes on to the next such line. :write ends in a CTE named answer; the tail below keeps
- * its row under the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers it; one that
- * `keeps` does that by itself. key=N: calls with the same $N never run at the same time. What several
- * statements of a file share stands once, as   -- part: case_columns   and is put where
+ * [stale] [keeps] [key=N] and goes on to the next such line. :write ends in a CTE named answer; the tail
+ * below keeps its row under the request's Idempotency-Key ($1; $2 is the request's fingerprint) and answers
+ * it; one that `keeps` does that by itself. key=N: calls with the same $N never run at the same time. What
+ * several statements of a file share stands once, as   -- part: case_columns   and is put where
  * {{case_columns}} is. */
 #include <ctype.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ enum { MAX_ITEMS = 512 };
 
 struct statement {
 	char name[64], shape[16], lane[16];
-	int is_public, keeps, key;
+	int is_public, may_be_stale, keeps, key;
 	char *text;
 };
 
@@ -108,6 +108,8 @@ static void parse_heading(struct statement *s, const char *line, const char *pat
 	for (int i = 1; i < 5 && words[i][0]; i++) {
 		if (strcmp(words[i], "public") == 0)
 			s->is_public = 1;
+		else if (strcmp(words[i], "stale") == 0)
+			s->may_be_stale = 1;
 		else if (strcmp(words[i], "keeps") == 0)
 			s->keeps = 1;
 		else if (sscanf(words[i], "key=%d", &s->key) == 1 && s->key > 0)
@@ -117,6 +119,8 @@ static void parse_heading(struct statement *s, const char *line, const char *pat
 		else
 			stop(path, heading);
 	}
+	if (s->may_be_stale && strcmp(s->lane, "read") != 0)
+		stop(path, heading); /* a replica can only be read */
 }
 
 /* A copy of from..to without blanks and semicolons at its end, with room for `more` bytes. */
@@ -308,8 +312,8 @@ static void write_source(const struct found *found, const char *folder)
 	      out);
 	for (int i = 0; i < found->statement_count; i++) {
 		const struct statement *s = &found->statements[i];
-		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, %d, ", s->name, s->name,
-			s->shape + 1, s->lane, s->is_public, s->key);
+		fprintf(out, "[SQL_%s] = { \"%s\", SQL_SHAPE_%s, DB_LANE_%s, %d, %d, %d, ", s->name, s->name,
+			s->shape + 1, s->lane, s->is_public, s->may_be_stale, s->key);
 		write_bytes(out, s->text, strlen(s->text));
 		fputs(" },\n", out);
 	}

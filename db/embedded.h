@@ -19,7 +19,8 @@ enum db_lane {
 	DB_LANE_write,
 	DB_LANE_queue,
 	DB_LANE_work,
-	DB_LANE_twin, /* half of the write lane's statements that have a key */
+	DB_LANE_twin,    /* half of the write lane's statements that have a key */
+	DB_LANE_replica, /* what may be stale; no statement names it */
 	DB_LANES,
 	DB_LANE_start /* not prepared: tantu migrate runs them */
 };
@@ -28,8 +29,9 @@ struct sql_text {
 	const char *name;
 	enum sql_shape shape;
 	enum db_lane lane;
-	bool is_public; /* shows the same to everybody: regions, plans, rules */
-	int key;        /* the parameter by which calls keep out of each other's way; 0: none */
+	bool is_public;    /* shows the same to everybody: regions, plans, rules */
+	bool may_be_stale; /* a replica may answer it, if who asks allows that: catalogues and history */
+	int key;           /* the parameter by which calls keep out of each other's way; 0: none */
 	const char *text;
 };
 extern const struct sql_text sql_texts[SQL_COUNT];

@@ -42,7 +42,7 @@ struct db_hosts {
 	int good; /* the host that let us in last */
 	unsigned turn;
 	unsigned patience_ms;
-	int links, connected;
+	int links, connected, settled;
 	struct db_link *scout, *waiting;
 	bool away;
 	uint64_t away_since, said_at;
@@ -262,10 +262,9 @@ void db_hosts_joined(struct db_hosts *hosts)
 	hosts->links++;
 }
 
-void db_hosts_left(struct db_hosts *hosts, struct db_link *link, bool connected)
+void db_hosts_left(struct db_hosts *hosts, struct db_link *link)
 {
 	hosts->links--;
-	hosts->connected -= connected;
 	db_hosts_forget_waiter(hosts, link);
 	if (hosts->scout == link)
 		wake_waiting(hosts);
@@ -273,23 +272,29 @@ void db_hosts_left(struct db_hosts *hosts, struct db_link *link, bool connected)
 
 void db_hosts_connected(struct db_hosts *hosts, int host)
 {
-	char name[120];
 	hosts->connected++;
 	hosts->good = host;
 	hosts->patience_ms = hosts->conninfo.patience_ms ? hosts->conninfo.patience_ms : PATIENCE_MS;
 	metric_set(hosts->connections, hosts->connected);
 	wake_waiting(hosts);
-	if (!hosts->away || hosts->connected < hosts->links)
+}
+
+void db_hosts_settled(struct db_hosts *hosts)
+{
+	char name[120];
+	hosts->settled++;
+	if (!hosts->away || hosts->settled < hosts->links)
 		return;
 	hosts->away = false;
-	db_hosts_name(hosts, host, name, sizeof name);
+	db_hosts_name(hosts, hosts->good, name, sizeof name);
 	log_line(LOG_INFO, "database_back", LOG_TEXT("server", server_name(hosts)), LOG_TEXT("host", name),
 		 LOG_NUMBER("seconds", (double)(now_ms() - hosts->away_since) / 1000));
 }
 
-void db_hosts_lost(struct db_hosts *hosts, const char *reason)
+void db_hosts_lost(struct db_hosts *hosts, bool was_settled, const char *reason)
 {
 	hosts->connected--;
+	hosts->settled -= was_settled;
 	metric_set(hosts->connections, hosts->connected);
 	metric_add(hosts->losses, 1);
 	if (hosts->away)

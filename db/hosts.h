@@ -41,9 +41,10 @@ void db_hosts_forget_waiter(struct db_hosts *hosts, struct db_link *link);
 
 /* What happens to links. */
 void db_hosts_joined(struct db_hosts *hosts); /* one more link */
-void db_hosts_left(struct db_hosts *hosts, struct db_link *link, bool connected);
+void db_hosts_left(struct db_hosts *hosts, struct db_link *link);
 void db_hosts_connected(struct db_hosts *hosts, int host);
-void db_hosts_lost(struct db_hosts *hosts, const char *reason);
+void db_hosts_settled(struct db_hosts *hosts); /* it is of use; when all are, the database is back */
+void db_hosts_lost(struct db_hosts *hosts, bool was_settled, const char *reason);
 /* All hosts failed it, or nothing but silence came. True: it is the one that tries again by itself. */
 bool db_hosts_round_failed(struct db_hosts *hosts, struct db_link *link, bool silent, const char *reasons);
 

@@ -11,6 +11,7 @@ enum {
 	GROUP_LEAST = 4,
 	LANE_CONNECTIONS_MOST = 4,
 	GROUP_SECONDS = 20,
+	REPLICA_SECONDS = 5,
 	HANG_CALLS = 4,    /* seconds without a sign of life after which nobody waits for PostgreSQL */
 	HANG_SECONDS = 15, /* and after how many more all connections are given up for others */
 	PREPARE_SECONDS = 10,
@@ -33,6 +34,7 @@ struct db_call {
 	bool dropped; /* cancelled after it was sent */
 	bool alone;   /* must not share a transaction: it broke one */
 	int tries, held_up;
+	int64_t max_age_ms; /* on the replica lane */
 	struct db_scope scope;
 	db_done *done;
 	void *context;
@@ -55,11 +57,13 @@ struct lane {
 
 enum connection_state { CONNECTION_DOWN, CONNECTION_PREPARING, CONNECTION_IDLE, CONNECTION_BUSY };
 
-/* What is expected back, in order: a set_config, a step of a call, or the Sync. */
+/* What is expected back, in order: a set_config, a step of a call, or the Sync. A replica's group begins with
+ * the time until when it has heard of everything. */
 struct expected {
-	struct db_call *call; /* NULL: a scope */
+	struct db_call *call; /* NULL: a scope, or with step EXPECT_HEARD that time */
 	int step;
 };
+enum { EXPECT_HEARD = -1 };
 
 struct db_connection {
 	struct db_link link; /* first */
@@ -71,6 +75,7 @@ struct db_connection {
 	struct expected expected[GROUP_MOST * (DB_STEPS + 1)];
 	int expected_count, received;
 	uint64_t sent_at;
+	int64_t heard_ms;       /* a replica's, by the primary's clock; -1: it is none */
 	bool broken;            /* an error came in this group */
 	bool gone;              /* libpq itself gave up: it is to be dropped */
 	struct db_call *guilty; /* whose step raised it; NULL: the commit, or a scope */
@@ -78,11 +83,23 @@ struct db_connection {
 	int prepared; /* results of the preparation received */
 };
 
+/* See replica.c. */
+struct replica {
+	struct db_hosts *hosts; /* NULL: there are none */
+	bool clock_known;
+	int64_t primary_ms; /* the primary's clock, not before … */
+	uint64_t asked_at;  /* … this time of ours (uv_hrtime) */
+	uint64_t beat_at, wanted_at, shunned_until;
+	bool beating;
+	struct metric *answered, *passed_on, *age;
+};
+
 struct db {
 	uv_loop_t *loop;
 	struct db_options options;
 	struct metrics *metrics;
 	struct db_hosts *hosts;
+	struct replica replica;
 	struct lane lane[DB_LANES];
 	struct db_shape *shape; /* SQL_COUNT of them; NULL columns until described */
 	struct db_listener *listener;
@@ -118,7 +135,19 @@ void lane_put_back(struct lane *lane, struct db_call *call);          /* to the 
 void call_answer(struct db_call *call, const struct db_reply *reply); /* frees the call */
 void pool_connection_idle(struct db *db);
 void pool_wake(struct db *db);
+bool lane_is_up(const struct lane *lane); /* it has a connection, or needs none */
 void pool_handle_closed(struct db *db);
+
+/* replica.c */
+void replica_open(struct db *db);
+void replica_close(struct db *db); /* when its links are closed */
+/* Once a second: keeps the primary's clock and the replicas' ears going while somebody wants them. */
+void replica_watch(struct db *db, uint64_t now);
+/* The primary answers it instead. */
+void replica_pass_on(struct db *db, struct db_call *call);
+/* One is there and known to keep up; being asked keeps it so. */
+bool replica_is_ready(struct db *db);
+void replica_end_group(struct db_connection *connection, struct db_call *const *group, int size);
 
 /* listen.c */
 struct db_listener *listener_new(struct db *db);

@@ -208,6 +208,8 @@ void db_link_try_again(struct db_link *link)
 void db_link_settled(struct db_link *link)
 {
 	link->backoff_ms = BACKOFF_FIRST_MS;
+	link->settled = true;
+	db_hosts_settled(link->hosts);
 }
 
 /* --- a connection that stands --- */
@@ -217,8 +219,8 @@ static void lost(struct db_link *link, const char *reason)
 	char line[200];
 	snprintf(line, sizeof line, "%.*s", (int)strcspn(reason, "\n"), reason);
 	link->connected = false;
-	if (!link->closing)
-		db_hosts_lost(link->hosts, line);
+	db_hosts_lost(link->hosts, link->settled, line);
+	link->settled = false;
 	link->events->on_lost(link);
 	finish(link);
 	if (!link->closing)
@@ -288,13 +290,12 @@ static void on_timer_closed(uv_handle_t *handle)
 
 void db_link_close(struct db_link *link)
 {
-	bool was_connected = link->connected;
 	link->closing = true;
-	if (was_connected) {
+	if (link->connected) {
 		link->connected = false;
 		link->events->on_lost(link);
 	}
-	db_hosts_left(link->hosts, link, was_connected);
+	db_hosts_left(link->hosts, link);
 	finish(link);
 	uv_close((uv_handle_t *)&link->timer, on_timer_closed);
 }

@@ -25,7 +25,7 @@ struct db_link {
 	const char *options; /* e.g. "-c statement_timeout=15000", added to the connection string's own */
 	const struct db_link_events *events;
 	PGconn *pg;
-	bool connected, closing;
+	bool connected, settled, closing;
 	struct db_link *next; /* in a list of those that wait */
 	uv_poll_t *poll;      /* on the heap: a closed handle outlives the reconnect */
 	uv_timer_t timer;

@@ -91,8 +91,8 @@ static enum db_lane lane_of(const struct db *db, const struct db_step *step)
 	return len > 0 && key->at[len - 1] & 1 ? DB_LANE_twin : DB_LANE_write;
 }
 
-struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
-			  db_done *done, void *context)
+static struct db_call *call_new(struct db *db, const struct db_scope *scope, const struct db_step *steps,
+				int count, db_done *done, void *context)
 {
 	int values = 0;
 	INVARIANT(count > 0 && count <= DB_STEPS);
@@ -110,9 +110,31 @@ struct db_call *db_submit(struct db *db, const struct db_scope *scope, const str
 	call->context = context;
 	call->steps = count;
 	copy_steps(call, steps, count);
+	return call;
+}
+
+static struct db_call *call_wait(struct db *db, struct db_call *call)
+{
 	lane_link(&db->lane[call->lane], call, NULL);
 	pool_wake(db);
 	return call;
+}
+
+struct db_call *db_submit(struct db *db, const struct db_scope *scope, const struct db_step *steps, int count,
+			  db_done *done, void *context)
+{
+	return call_wait(db, call_new(db, scope, steps, count, done, context));
+}
+
+struct db_call *db_submit_stale(struct db *db, const struct db_scope *scope, const struct db_step *step,
+				int64_t max_age_ms, db_done *done, void *context)
+{
+	struct db_call *call = call_new(db, scope, step, 1, done, context);
+	INVARIANT(sql_texts[step->statement].may_be_stale);
+	call->max_age_ms = max_age_ms < db->options.replica_age_ms ? max_age_ms : db->options.replica_age_ms;
+	if (replica_is_ready(db))
+		call->lane = DB_LANE_replica;
+	return call_wait(db, call);
 }
 
 void db_cancel(struct db_call *call)
@@ -125,7 +147,7 @@ void db_cancel(struct db_call *call)
 	}
 }
 
-static bool lane_is_up(const struct lane *lane)
+bool lane_is_up(const struct lane *lane)
 {
 	for (int i = 0; i < lane->connections; i++)
 		if (lane->connection[i]->state >= CONNECTION_IDLE)
@@ -140,7 +162,7 @@ static int lane_patience(struct db *db, struct lane *lane)
 		lane->down_since = 0;
 	else if (!lane->down_since)
 		lane->down_since = uv_hrtime();
-	bool gone = db->hangs_since ||
+	bool gone = (db->hangs_since && lane->name != DB_LANE_replica) ||
 		    (lane->down_since && uv_hrtime() - lane->down_since > PATIENCE_MS * 1000000ull);
 	return db->closing || lane->connections == 0 || gone ? 0 : db->options.waiting_most;
 }
@@ -162,10 +184,23 @@ static int group_share(const struct lane *lane, int idle)
 	return lane->name == DB_LANE_work ? 1 : share < GROUP_MOST ? share : GROUP_MOST;
 }
 
+/* Without a replica the primary is asked. */
+static void replica_lane_clear(struct db *db, struct lane *lane)
+{
+	while (lane->last && !lane_is_up(lane) && !db->closing) {
+		struct db_call *call = lane->last;
+		lane_unlink(lane, call);
+		replica_pass_on(db, call);
+	}
+}
+
 static void lane_dispatch(struct db *db, struct lane *lane)
 {
+	bool hangs = db->hangs_since && lane->name != DB_LANE_replica;
+	if (lane->name == DB_LANE_replica)
+		replica_lane_clear(db, lane);
 	int idle = lane_idle(lane);
-	for (int i = 0; i < lane->connections && lane->first && !db->hangs_since; i++)
+	for (int i = 0; i < lane->connections && lane->first && !hangs; i++)
 		if (lane->connection[i]->state == CONNECTION_IDLE)
 			connection_send_group(lane->connection[i], group_share(lane, idle--));
 	int most = lane_patience(db, lane);
@@ -202,22 +237,25 @@ static void on_check(uv_check_t *check)
 		lane_dispatch(db, &db->lane[i]);
 }
 
-bool db_is_up(const struct db *db)
+/* Replicas are a help, not a need. */
+static bool lanes_are_up(const struct db *db)
 {
 	for (int i = 0; i < DB_LANES; i++)
-		if (!lane_is_up(&db->lane[i]))
+		if (i != DB_LANE_replica && !lane_is_up(&db->lane[i]))
 			return false;
-	return db->was_ready && !db->hangs_since;
+	return true;
+}
+
+bool db_is_up(const struct db *db)
+{
+	return db->was_ready && !db->hangs_since && lanes_are_up(db);
 }
 
 void pool_connection_idle(struct db *db)
 {
 	pool_wake(db);
-	if (db->was_ready)
+	if (db->was_ready || !lanes_are_up(db))
 		return;
-	for (int i = 0; i < DB_LANES; i++)
-		if (!lane_is_up(&db->lane[i]))
-			return;
 	db->was_ready = true;
 	if (db->options.on_ready)
 		db->options.on_ready(db->options.context);
@@ -227,7 +265,8 @@ void pool_connection_idle(struct db *db)
 static bool somebody_waits(const struct db *db, uint64_t now)
 {
 	for (int l = 0; l < DB_LANES; l++)
-		for (int i = 0; i < db->lane[l].connections && l != DB_LANE_work; i++) {
+		for (int i = 0; i < db->lane[l].connections && l != DB_LANE_work && l != DB_LANE_replica;
+		     i++) {
 			const struct db_connection *c = db->lane[l].connection[i];
 			if (connection_waits(c) && now - c->sent_at > 1000000000ull)
 				return true;
@@ -238,7 +277,7 @@ static bool somebody_waits(const struct db *db, uint64_t now)
 static void give_up_everything(struct db *db, const char *why)
 {
 	for (int l = 0; l < DB_LANES; l++)
-		for (int i = 0; i < db->lane[l].connections; i++)
+		for (int i = 0; i < db->lane[l].connections && l != DB_LANE_replica; i++)
 			db_link_drop(&db->lane[l].connection[i]->link, why);
 	listener_drop(db->listener, why);
 }
@@ -273,12 +312,13 @@ static void on_watchdog(uv_timer_t *timer)
 		for (int i = 0; i < db->lane[l].connections; i++)
 			connection_check(db->lane[l].connection[i], now);
 	watch_for_hanging(db, now);
+	replica_watch(db, now);
 	pool_wake(db); /* lanes without a connection lose their patience */
 }
 
 static void lane_open(struct db *db, enum db_lane name)
 {
-	static const char *const names[DB_LANES] = { "read", "write", "queue", "work", "twin" };
+	static const char *const names[DB_LANES] = { "read", "write", "queue", "work", "twin", "replica" };
 	struct lane *lane = &db->lane[name];
 	char label[32];
 	snprintf(label, sizeof label, "lane=\"%s\"", names[name]);
@@ -322,6 +362,7 @@ struct db *db_open(uv_loop_t *loop, const struct db_options *options, struct met
 	db->hangs = metric_counter(metrics, "tantu_db_hangs_total", "Times PostgreSQL did not answer", "");
 	init_handles(db);
 	db->hosts = db_hosts_new(loop, options->conninfo, DB_PRIMARY, metrics);
+	replica_open(db);
 	for (int i = 0; i < DB_LANES; i++)
 		lane_open(db, (enum db_lane)i);
 	if (options->listen) {
@@ -353,6 +394,7 @@ void pool_handle_closed(struct db *db)
 		for (int i = 0; i < db->lane[l].connections; i++)
 			free(db->lane[l].connection[i]);
 	db_hosts_free(&db->hosts);
+	replica_close(db);
 	free_shapes(db);
 	free(db);
 	if (on_closed)

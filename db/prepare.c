@@ -12,9 +12,13 @@ enum { SCHEMA_RESULT = SQL_NONE * 2 + 1 };
 
 static bool wanted(const struct db_connection *c, int statement)
 {
-	enum db_lane lane = sql_texts[statement].lane;
-	return lane == c->lane->name || statement == SQL_scope_set ||
-	       (c->lane->name == DB_LANE_twin && lane == DB_LANE_write && sql_texts[statement].key);
+	const struct sql_text *text = &sql_texts[statement];
+	if (statement == SQL_scope_set)
+		return true;
+	if (c->lane->name == DB_LANE_replica)
+		return text->may_be_stale || statement == SQL_replica_heard;
+	return text->lane == c->lane->name ||
+	       (c->lane->name == DB_LANE_twin && text->lane == DB_LANE_write && text->key);
 }
 
 static int next_wanted(const struct db_connection *c, int statement)
@@ -63,10 +67,11 @@ static void advance(struct db_connection *c)
 	c->prepared = c->prepared % 2 == 0 ? c->prepared + 1 : next_wanted(c, c->prepared / 2) * 2;
 }
 
+/* A replica that has not heard of a migration yet is only left until it has. */
 static void tell_unfit(struct db_connection *c, const char *why)
 {
 	c->broken = true;
-	if (c->db->options.on_unfit)
+	if (c->db->options.on_unfit && c->lane->name != DB_LANE_replica)
 		c->db->options.on_unfit(c->db->options.context, why);
 }
 

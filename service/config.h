@@ -23,7 +23,8 @@ struct config_value {
 /* Texts belong to the config, and those without a default are NULL when they are not set. */
 struct config {
 	const char *listen, *var, *key_file, *uploads;
-	const char *database, *owner_database, *admin_password;
+	const char *database, *owner_database, *replica_database, *admin_password;
+	int replica_lag_ms;
 	int processes;
 	bool work;
 	int jobs_imports, jobs_totals, jobs_reminders, jobs_upkeep, jobs_probe; /* places of each queue */

@@ -14,14 +14,32 @@
 static const char *const log_forms[] = { "auto", "text", "json", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
-static bool is_connection_string(const char *value)
+/* Where the string leads, if it says so. */
+static bool leads_to(const char *value, const char *const *known)
 {
-	char *said = NULL;
-	PQconninfoOption *parts = PQconninfoParse(value, &said);
+	PQconninfoOption *parts = PQconninfoParse(value, NULL);
 	bool sound = parts != NULL;
+	for (const PQconninfoOption *p = parts; p && p->keyword; p++) {
+		if (strcmp(p->keyword, "target_session_attrs") != 0 || !p->val)
+			continue;
+		sound = false;
+		for (int i = 0; known[i] && !sound; i++)
+			sound = strcmp(p->val, known[i]) == 0;
+	}
 	PQconninfoFree(parts);
-	PQfreemem(said); /* may hold the password */
 	return sound;
+}
+
+static bool leads_to_primary(const char *value)
+{
+	static const char *const known[] = { "read-write", "primary", "any", NULL };
+	return leads_to(value, known);
+}
+
+static bool leads_to_replica(const char *value)
+{
+	static const char *const known[] = { "standby", "prefer-standby", "read-only", NULL };
+	return leads_to(value, known);
 }
 
 static bool is_password(const char *value)
@@ -45,13 +63,19 @@ static bool are_networks(const char *value)
 }
 
 const struct setting settings[] = {
-	{ "database", SETTING_SECRET, AT(database), .sound = is_connection_string,
-	  .wants = "a connection string of PostgreSQL", .needed = "serve, work and most commands",
+	{ "database", SETTING_SECRET, AT(database), .sound = leads_to_primary,
+	  .wants = "a connection string of PostgreSQL that leads to the primary",
+	  .needed = "serve, work and most commands",
 	  .help = "Connection string of the role tantu_app, which cannot change the schema nor touch an "
 		  "event" },
-	{ "owner_database", SETTING_SECRET, AT(owner_database), .sound = is_connection_string,
-	  .wants = "a connection string of PostgreSQL",
+	{ "owner_database", SETTING_SECRET, AT(owner_database), .sound = leads_to_primary,
+	  .wants = "a connection string of PostgreSQL that leads to the primary",
 	  .help = "Connection string of the role tantu_owner; only migrate, backup and restore use it" },
+	{ "replica_database", SETTING_SECRET, AT(replica_database), .sound = leads_to_replica,
+	  .wants = "a connection string of PostgreSQL that leads to replicas",
+	  .help = "Connection string of replicas, which answer what a request allows to be late" },
+	{ "replica_lag", SETTING_NUMBER, AT(replica_lag_ms), "30", 1, 3600, 1000, "seconds",
+	  .help = "What a replica has is never taken if it may be older than this" },
 	{ "listen", SETTING_ADDRESS, AT(listen), "127.0.0.1:8080",
 	  .help = "Address and port to serve on; port 0: any that is free" },
 	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads" },

@@ -168,8 +168,8 @@ WITH found AS (
 SELECT e.id, e.at, e.what, a.name AS by FROM account_event e LEFT JOIN account a ON a.id = e.by_account
 WHERE e.account_id = $1::bigint AND e.id > coalesce($2::bigint, 0) ORDER BY e.id LIMIT $3::int;
 
--- name: contractors_list :many
+-- name: contractors_list :many stale
 SELECT id, code, name FROM contractor WHERE id > coalesce($1::bigint, 0) ORDER BY id LIMIT $2::int;
 
--- name: centres_list :many
+-- name: centres_list :many stale
 SELECT id, code, name FROM centre WHERE id > coalesce($1::bigint, 0) ORDER BY id LIMIT $2::int;

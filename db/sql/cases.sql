@@ -225,7 +225,7 @@ SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int,
              ORDER BY c.id) AS cases
 FROM hit n ORDER BY n.id LIMIT 20;
 
--- name: transition_rules :many public
+-- name: transition_rules :many public stale
 SELECT r.from_stage AS from, r.to_stage AS to, r.kind, r.roles, r.needs_note
 FROM transition_rule r JOIN stage_name f ON f.stage = r.from_stage JOIN stage_name t ON t.stage = r.to_stage
 ORDER BY f.position, t.position;

@@ -10,12 +10,12 @@ SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS regi
             'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
         FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
 
--- name: plans_list :many
+-- name: plans_list :many stale
 {{plan}}
 FROM plan p JOIN region r ON r.place = p.region
 WHERE p.code > coalesce($1::text, '') ORDER BY p.code LIMIT $2::int;
 
--- name: plan_get :one
+-- name: plan_get :one stale
 {{plan}}
 FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
 
@@ -100,7 +100,7 @@ WITH found AS (
 -- An indicator that is due every year is due as often as its plan has years.
 CASE i.per WHEN 'year' THEN (extract(year FROM p.ends_on) - extract(year FROM p.begins_on) + 1)::int ELSE 1 END
 
--- name: targets_get :many
+-- name: targets_get :many stale
 -- One row an indicator: its target, how much of it is split by county and by year, what remains, the split itself.
 SELECT i.code AS indicator, i.target::float8 AS target,
        coalesce(sum(s.value) FILTER (WHERE s.year = 0), 0)::int AS "by_county.split",

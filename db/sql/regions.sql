@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Regions and their lineage. The same for everybody.
 
--- name: regions_list :many public
+-- name: regions_list :many public stale
 -- $1 parent's code (its children), $2 after, $3 limit
 SELECT r.code, r.name, r.level, (SELECT p.code FROM region p WHERE p.place = r.parent) AS parent, r.version
 FROM region r
 WHERE ($1::text IS NULL OR r.parent = region_of($1::text)) AND r.code > coalesce($2::text, '')
 ORDER BY r.code LIMIT $3::int;
 
--- name: region_get :one public
+-- name: region_get :one public stale
 SELECT r.code, r.name, r.level, (SELECT p.code FROM region p WHERE p.place = r.parent) AS parent,
        ARRAY(SELECT c.code FROM region_code c WHERE c.place = r.place AND c.code <> r.code ORDER BY c.code) AS former_codes,
        r.version

@@ -10,3 +10,11 @@ SELECT now() AS now;
 
 -- name: idempotency_find :one write
 SELECT fingerprint, answer FROM idempotency WHERE account_id = scope_account() AND key = $1::text;
+
+-- name: replica_heard :one queue public
+-- Until when a replica has heard of everything, by the primary's clock (milliseconds); NULL on a primary.
+SELECT CASE WHEN pg_is_in_recovery() THEN (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000)::bigint END AS heard_ms;
+
+-- name: replica_beat :one write public
+-- The primary's clock, and a commit for replicas to hear of when nobody else writes.
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms, pg_current_xact_id()::text AS beat;

@@ -55,12 +55,12 @@ CROSS JOIN LATERAL (
           SELECT d.measure, d.n FROM delta_effect d WHERE d.plan_id = a.id AND d.region BETWEEN a.place AND a.high) AS u
 ) AS s;
 
--- name: progress_as_of :one
+-- name: progress_as_of :one stale
 -- $3 on which day, $4 by what was known on which day (NULL: now)
 {{asked}}
 SELECT {{target}},
        {{figures}},
-       coalesce($3::date, $4::date) AS as_of, true AS exact, $4::date AS known_at, a.code AS plan, a.region
+       coalesce($3::date, $4::date) AS as_of, NOT pg_is_in_recovery() AS exact, $4::date AS known_at, a.code AS plan, a.region
 FROM asked a
 CROSS JOIN LATERAL (
     SELECT {{sums}}
@@ -129,7 +129,7 @@ LEFT JOIN LATERAL (
         AND d.measure = g.stage) AS u ON true
 GROUP BY g.stage, g.position ORDER BY g.position;
 
--- name: progress_cases :many
+-- name: progress_cases :many stale
 -- The households that a figure of progress is made of, on any day as known on any day.
 -- $3 'counted', or a stage with 'in_' before it, $4 day, $5 known on, $6 after, $7 limit
 {{asked}}

@@ -49,11 +49,13 @@ class Failover:
 
     def _start(self, environment):
         for arguments in (("serve", "--no-work"), ("serve", "--no-work"), ("work",)):
-            self.programs.append(Program(self.database, *arguments, **environment).start())
+            self.programs.append(Program(self.database, *arguments, TANTU_REPLICA_DATABASE=self.cluster.replicas(),
+                                         **environment).start())
         self.servers = self.programs[:2]
         self.pids = [program.pid for program in self.programs]
         admin = Client(self.servers[0], None).sign_in("admin", ADMIN_PASSWORD)
-        self.manager = People(admin).manager("630000")
+        self.people = People(admin)
+        self.manager = self.people.manager("630000")
         self.manager.import_file(PLAN, households(PLACES[:2], CASES))
         self.database.sql("UPDATE job SET schedule = 'every 0.5 seconds', run_at = now() WHERE unique_key = 'totals_fold'")
         self.book = Book(self.manager, PLAN, townships=PLACES)

@@ -230,6 +230,21 @@ class PatroniCluster:
         with urllib.request.urlopen(f"http://127.0.0.1:{leader.rest}/switchover", body, timeout=60) as answer:
             assert answer.status == 200, answer.read()
 
+    def followers(self):
+        return [member for member, role in self.roles().items() if role != "leader"]
+
+    def at(self, member, query):
+        """Asks this one, whatever it is; the first value."""
+        connection = psycopg2.connect(host="127.0.0.1", port=member.port, user="postgres", password=self.password,
+                                      dbname="tantu", connect_timeout=5)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query)
+                return cursor.fetchone()[0]
+        finally:
+            connection.close()
+
     def is_healthy(self):
         """All run, one leads and takes writes, and one keeps in step with it: another failover loses nothing."""
         roles = self.roles()

@@ -21,6 +21,7 @@ class Statement:
         self.name = name
         self.shape = shape
         self.public = "public" in words
+        self.may_be_stale = "stale" in words
         self.lane = next((word for word in words if word in LANES), "write" if shape == ":write" else "read")
         self.text = text + (write_tail() if shape == ":write" and "keeps" not in words else "")
         self.parameters = max(map(int, re.findall(r"\$(\d+)", re.sub("--.*", "", self.text))), default=0)

@@ -216,6 +216,37 @@ static void a_read_only_server_is_not_connected_to(void **state)
 	rig_close(&rig);
 }
 
+/* --- reads that may be late --- */
+
+/* A "replica" that is the primary is none; nor is one that is not there. Nobody waits for it, and the pool is
+ * up without it. */
+static void without_a_replica_the_primary_answers(void **state)
+{
+	char none[100];
+	(void)state;
+	snprintf(none, sizeof none, "host=127.0.0.1 port=%d dbname=tantu", closed_port);
+	const char *replica[] = { NULL, none, pg.app };
+	for (int i = 0; i < 3; i++) {
+		memset(seen, 0, sizeof seen);
+		rig_begin(&rig, pg.app);
+		rig.options.replica_conninfo = replica[i];
+		rig.options.replica_age_ms = 30000;
+		rig.options.connections[DB_LANE_replica] = 2;
+		rig.db = db_open(&rig.loop, &rig.options, rig.metrics);
+		UNTIL(&rig, rig.ready && db_is_up(rig.db));
+		struct db_scope system = db_scope_system();
+		struct db_value values[3] = { db_text("640324"), DB_NULL, db_text("5") };
+		struct db_step step = { SQL_regions_list, 3, values };
+		for (int n = 0; n < 8; n++)
+			db_submit_stale(rig.db, &system, &step, 10000, seen_done, &seen[n]);
+		UNTIL(&rig, answered(8) == 8);
+		assert_int_equal(with_outcome(8, DB_OK), 8);
+		assert_int_equal(seen[7].rows, 5);
+		assert_int_equal(rig_metric(&rig, "tantu_stale_reads_total{by=\"primary\"}"), i ? 8 : -1);
+		rig_close(&rig);
+	}
+}
+
 /* --- PostgreSQL hangs --- */
 
 /* Every process of the cluster, as if its machine stood still. Whom it has is asked while it still answers.
@@ -278,6 +309,7 @@ int main(void)
 		cmocka_unit_test(one_looks_for_what_is_away),
 		cmocka_unit_test(a_primary_that_turns_read_only_is_left),
 		cmocka_unit_test(a_read_only_server_is_not_connected_to),
+		cmocka_unit_test(without_a_replica_the_primary_answers),
 		cmocka_unit_test(a_postgresql_that_hangs_keeps_nobody),
 	};
 	if (!pg_is_installed())

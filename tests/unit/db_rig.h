@@ -37,10 +37,10 @@ static inline void rig_turn(struct rig *rig)
 	usleep(200);
 }
 
-/* Turns the loop until the condition holds; a test that waits over ten seconds has failed. */
+/* Turns the loop until the condition holds; a test that waits over a minute has failed. */
 #define UNTIL(rig, condition)                                                  \
 	do {                                                                   \
-		uint64_t until_ = rig_ms() + 10000;                            \
+		uint64_t until_ = rig_ms() + 60000;                            \
 		while (!(condition)) {                                         \
 			rig_turn(rig);                                         \
 			if (rig_ms() > until_)                                 \
