@@ -154,6 +154,7 @@ struct api *api_new(const struct api_options *options, char *why, size_t why_siz
 {
 	struct api *api = calloc(1, sizeof *api);
 	INVARIANT(api);
+	input_begin();
 	api->options = *options;
 	api->arena = arena_new(16u << 20);
 	INVARIANT(api->arena);

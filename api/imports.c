@@ -140,6 +140,8 @@ static enum step refuse_file(struct request *r, const struct needs_problem *trou
 	const char *field = trouble->row ? arena_printf(arena, "/rows/%u/%s", trouble->row, trouble->column)
 			    : trouble->column[0] ? arena_printf(arena, "/columns/%s", trouble->column)
 						 : NULL;
+	if (strcmp(trouble->code, "try_again") == 0) /* it is not the file's fault */
+		return problem(r, 503, trouble->code, NULL, trouble->detail);
 	return problem(r, 422, trouble->code, field, trouble->detail[0] ? trouble->detail : NULL);
 }
 

@@ -4,6 +4,7 @@
 #include "api/engine.h"
 #include "api/text.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 static enum step wrong(struct request *r, const char *code, const char *name, const char *detail)
 {
@@ -236,6 +237,21 @@ static enum step take_value(struct request *r, const struct field *f, const json
 	}
 }
 
+/* Jansson answers the same for wrong JSON as for want of memory. */
+static _Thread_local bool starved;
+
+static void *json_memory(size_t size)
+{
+	void *at = malloc(size);
+	starved = starved || !at;
+	return at;
+}
+
+void input_begin(void)
+{
+	json_set_alloc_funcs(json_memory, free);
+}
+
 static enum step parse_body(struct request *r)
 {
 	struct slice bytes = http_body_bytes(r->x);
@@ -245,7 +261,10 @@ static enum step parse_body(struct request *r)
 	if (!text_is_json_type(http_header(r->x, "content-type")))
 		return problem(r, 415, "content_type_unsupported", NULL,
 			       "The body must be application/json in UTF-8.");
+	starved = false;
 	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	if (!r->body && starved)
+		return problem(r, 503, "try_again", NULL, NULL);
 	if (!r->body)
 		return problem(
 			r, 400, "json_invalid", NULL,

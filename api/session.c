@@ -7,12 +7,13 @@
 #include "service/json_write.h"
 #include "service/log.h"
 #include "service/password.h"
+#include <errno.h>
 #include <stdio.h>
 
 struct sign_in {
 	struct slice password;
 	char hash[PASSWORD_HASH_BYTES];
-	bool known, right;
+	bool known, right, starved;
 	char account[24], attempt[24], seconds[16], tries[3][16];
 	char token[TOKEN_TEXT_BYTES];
 	unsigned char token_hash[TOKEN_HASH_BYTES];
@@ -55,6 +56,7 @@ static void verify_in_pool(struct request *r)
 {
 	struct sign_in *s = r->own;
 	s->right = password_verify(s->known ? s->hash : NULL, s->password);
+	s->starved = !s->right && errno == ENOMEM;
 }
 
 /* Columns: attempt (NULL: not now), wait, account, password_hash. */
@@ -96,6 +98,8 @@ static enum step step_open(struct request *r)
 {
 	struct sign_in *s = r->own;
 	struct db_scope system = db_scope_system();
+	if (s->starved)
+		return problem(r, 503, "try_again", NULL, NULL);
 	if (!s->known || !s->right) {
 		metric_add(r->api->sign_in_failures, 1);
 		s->values[0] = db_text(s->attempt);

@@ -311,7 +311,8 @@ int process_run(const struct config *config, bool serves, struct beat_slot *slot
 	if (!open_storage(&p, why, sizeof why))
 		return complain(why);
 	raise_file_limit();
-	uv_loop_init(&p.loop);
+	if (uv_loop_init(&p.loop) != 0)
+		return complain("no memory for an event loop");
 	p.metrics = metrics_new();
 	watch_signals(&p);
 	beat_start(&p.beat, &p.loop, slot);

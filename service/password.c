@@ -3,6 +3,7 @@
  * Limits: 19 MiB, 2 passes, 1 lane — the second configuration of the OWASP Password Storage Cheat Sheet
  * (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id). */
 #include "service/password.h"
+#include <errno.h>
 #include <sodium.h>
 
 enum { PASSES = 2, MEMORY = 19 * 1024 * 1024 };
@@ -26,13 +27,14 @@ static void password_spend(struct slice password)
 	unsigned char out[32];
 	int spent = crypto_pwhash(out, sizeof out, password.at ? password.at : "", password.len, salt, PASSES,
 				  MEMORY, crypto_pwhash_ALG_ARGON2ID13);
-	(void)spent; /* without memory there is nothing to spend; the answer is no either way */
+	errno = spent == 0 ? 0 : ENOMEM;
 	sodium_memzero(out, sizeof out);
 }
 
 bool password_verify(const char *hash, struct slice password)
 {
 	INVARIANT(sodium_init() >= 0);
+	errno = 0; /* a password that differs leaves EINVAL */
 	if (hash)
 		return crypto_pwhash_str_verify(hash, password.at ? password.at : "", password.len) == 0;
 	password_spend(password);

@@ -11,7 +11,7 @@ enum { PASSWORD_HASH_BYTES = 128 }; /* crypto_pwhash_STRBYTES, terminated */
 
 MUST_USE bool password_hash(struct slice password, char out[PASSWORD_HASH_BYTES]);
 /* hash NULL: spends the same time and answers false, so that an unknown user is not told from a wrong
- * password. */
+ * password. False with errno ENOMEM: nothing was found out. */
 MUST_USE bool password_verify(const char *hash, struct slice password);
 
 /* 32 random bytes as 43 characters of base64url, terminated. */

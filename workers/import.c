@@ -9,6 +9,8 @@
 #include "workers/job.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct import {
 	uv_work_t work; /* first */
@@ -97,8 +99,9 @@ static void batch_in_pool(uv_work_t *work)
 	struct needs_limits limits = needs_limits_default();
 	if (!im->reader) {
 		im->sealed = sealed_reader_open(im->job->options->vault, im->path, why, sizeof why);
-		if (!im->sealed) {
-			snprintf(im->batch.trouble.code, sizeof im->batch.trouble.code, "file_unreadable");
+		if (!im->sealed) { /* for good only when it is not there */
+			snprintf(im->batch.trouble.code, sizeof im->batch.trouble.code, "%s",
+				 access(im->path, F_OK) == 0 ? "try_again" : "file_unreadable");
 			im->batch.refused_whole = true;
 			return;
 		}
@@ -115,6 +118,11 @@ static void batch_done(uv_work_t *work, int status)
 {
 	struct import *im = (struct import *)work;
 	(void)status;
+	if (im->batch.refused_whole && strcmp(im->batch.trouble.code, "try_again") == 0) {
+		job_give_up(im->job, im->batch.trouble.detail, false);
+		import_free(im);
+		return;
+	}
 	if (im->batch.refused_whole) {
 		stop(im, "failed", im->batch.trouble.code, im->batch.trouble.detail);
 		return;

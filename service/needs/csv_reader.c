@@ -22,7 +22,7 @@ struct csv_reader *csv_reader_open(const struct needs_source *source, struct nee
 {
 	struct csv_reader *csv = calloc(1, sizeof *csv);
 	if (!csv) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	csv->text = text_decoder_open(source, problem);

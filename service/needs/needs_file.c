@@ -94,7 +94,7 @@ static bool open_all(struct needs_reader *reader, struct needs_problem *problem)
 {
 	reader->raw = raw_row_new(&reader->limits);
 	if (!reader->raw) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return false;
 	}
 	return open_format(reader, problem) && read_header(reader, problem);
@@ -106,7 +106,7 @@ struct needs_reader *needs_reader_open(const struct needs_source *source, const 
 	struct needs_reader *reader = calloc(1, sizeof *reader);
 	*problem = (struct needs_problem){ 0 };
 	if (!reader) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	reader->source = *source;

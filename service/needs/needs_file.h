@@ -47,7 +47,8 @@ struct needs_problem {
 	char code[32];   /* file_empty encoding_unknown header_missing column_missing column_unknown
 			    column_twice row_too_wide cell_too_long cell_control too_many_rows csv_quote
 			    xlsx_broken xlsx_too_large xlsx_formula xlsx_encrypted xls_old
-			    xlsx_sheet_missing file_unreadable */
+			    xlsx_sheet_missing file_unreadable;
+			    try_again: it is not the file's fault */
 	char column[64]; /* the column's name or "" */
 	uint32_t row;    /* data row or 0 */
 	char detail[256];

@@ -98,15 +98,15 @@ static bool begin(struct text_decoder *d, struct needs_problem *problem)
 	if (d->format != NEEDS_CSV_GB18030)
 		return true;
 	d->iconv = iconv_open("UTF-8", "GB18030");
-	return d->iconv != (iconv_t)-1 ||
-	       refuse(problem, "file_unreadable", "GB18030 is not to be had here (iconv)");
+	return d->iconv != (iconv_t)-1 || refuse(problem, errno == EINVAL ? "file_unreadable" : "try_again",
+						 "GB18030 is not to be had here (iconv)");
 }
 
 struct text_decoder *text_decoder_open(const struct needs_source *source, struct needs_problem *problem)
 {
 	struct text_decoder *decoder = malloc(sizeof *decoder);
 	if (!decoder) {
-		refuse(problem, "file_unreadable", "not enough memory");
+		refuse(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	decoder->source = source;

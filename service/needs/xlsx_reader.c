@@ -40,7 +40,7 @@ struct xlsx_reader *xlsx_reader_open(const struct needs_source *source, const st
 {
 	struct xlsx_reader *xlsx = calloc(1, sizeof *xlsx);
 	if (!xlsx) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	xlsx->zip = xlsx_zip_open(source, limits, problem);

@@ -243,7 +243,7 @@ struct xlsx_sheet *xlsx_sheet_open(struct xlsx_zip *zip, const char *part, size_
 	static const struct xlsx_handler handler = { .start = on_start, .end = on_end, .text = on_text };
 	struct xlsx_sheet *sheet = calloc(1, sizeof *sheet);
 	if (!sheet) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	sheet->context = *context;

@@ -59,7 +59,7 @@ static void string_begin(struct strings_reading *r)
 	if (!within_limit(r))
 		return;
 	if (!grow((void **)&s->start, &s->start_room, s->count + 2, sizeof *s->start)) {
-		refuse(r, "file_unreadable", "not enough memory");
+		refuse(r, "try_again", "not enough memory");
 		return;
 	}
 	s->start[s->count++] = (uint32_t)s->len;
@@ -100,7 +100,7 @@ static void on_text(void *context, const char *bytes, size_t len)
 	if (take == 0)
 		return;
 	if (!grow((void **)&s->text, &s->room, s->len + take, 1)) {
-		refuse(r, "file_unreadable", "not enough memory");
+		refuse(r, "try_again", "not enough memory");
 		return;
 	}
 	memcpy(s->text + s->len, bytes, take);
@@ -127,7 +127,7 @@ struct xlsx_strings *xlsx_strings_read(struct xlsx_zip *zip, const char *part,
 {
 	struct xlsx_strings *strings = calloc(1, sizeof *strings);
 	if (!strings) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	struct strings_reading reading = { .strings = strings,

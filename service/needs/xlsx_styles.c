@@ -101,7 +101,7 @@ struct xlsx_styles *xlsx_styles_read(struct xlsx_zip *zip, const char *part, str
 	static const struct xlsx_handler handler = { .start = on_start, .end = on_end };
 	struct xlsx_styles *styles = calloc(1, sizeof *styles);
 	if (!styles)
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 	else if (!xlsx_xml_read(zip, part, PART_CAP, &handler, styles, problem))
 		xlsx_styles_free(&styles);
 	return styles;

@@ -63,7 +63,7 @@ struct xlsx_xml *xlsx_xml_open(struct xlsx_zip *zip, const char *part, size_t ca
 	struct xlsx_xml *xml = calloc(1, sizeof *xml);
 	XML_Parser parser = xml ? XML_ParserCreate(NULL) : NULL;
 	if (!parser) {
-		needs_problem_file(problem, "file_unreadable", "not enough memory");
+		needs_problem_file(problem, "try_again", "not enough memory");
 		xlsx_zip_part_close(zip);
 		free(xml);
 		return NULL;
@@ -123,7 +123,7 @@ static enum needs_next failed(struct xlsx_xml *xml)
 {
 	enum XML_Error code = XML_GetErrorCode(xml->parser);
 	if (!xml->refused && code == XML_ERROR_NO_MEMORY)
-		needs_problem_file(xml->problem, "file_unreadable", "not enough memory");
+		needs_problem_file(xml->problem, "try_again", "not enough memory");
 	else if (!xml->refused)
 		needs_problem_file(xml->problem, "xlsx_broken", "not well-formed XML: %s",
 				   XML_ErrorString(code));

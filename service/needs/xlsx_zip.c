@@ -104,7 +104,7 @@ static bool load(struct xlsx_zip *zip, const struct needs_source *source, size_t
 	size_t room = 0;
 	do {
 		if (!grow(zip, &room, limit))
-			return refuse(problem, "file_unreadable", "not enough memory");
+			return refuse(problem, "try_again", "not enough memory");
 		long got = needs_source_fill(source, zip->bytes + zip->len, room - zip->len);
 		if (got < 0)
 			return refuse(problem, "file_unreadable", "the file cannot be read");
@@ -127,7 +127,7 @@ struct xlsx_zip *xlsx_zip_open(const struct needs_source *source, const struct n
 {
 	struct xlsx_zip *zip = calloc(1, sizeof *zip);
 	if (!zip) {
-		refuse(problem, "file_unreadable", "not enough memory");
+		refuse(problem, "try_again", "not enough memory");
 		return NULL;
 	}
 	if (!load(zip, source, limits->xlsx_bytes, problem) || !open_directory(zip, problem))
@@ -186,7 +186,7 @@ bool xlsx_zip_part_open(struct xlsx_zip *zip, const char *part, size_t cap, stru
 		return false;
 	int status = unzOpenCurrentFile(zip->zip);
 	if (out_of_memory(status))
-		return refuse(problem, "file_unreadable", "not enough memory");
+		return refuse(problem, "try_again", "not enough memory");
 	if (status != UNZ_OK) {
 		needs_problem_file(problem, "xlsx_broken", "the part %s cannot be opened", part);
 		return false;
@@ -209,7 +209,7 @@ long xlsx_zip_part_read(struct xlsx_zip *zip, void *into, size_t room, struct ne
 	if (unzCloseCurrentFile(zip->zip) == UNZ_OK && got == 0 && zip->part_read == zip->part_size)
 		return 0;
 	if (out_of_memory(got))
-		refuse(problem, "file_unreadable", "not enough memory");
+		refuse(problem, "try_again", "not enough memory");
 	else
 		refuse(problem, "xlsx_broken", "the zip is damaged (length or check sum)");
 	return -1;
