@@ -267,7 +267,7 @@ static enum step answer_row(struct request *r, const struct row_plan *plan, cons
 		return answer_verdict(r, plan, s);
 	struct slice tag = write_etag(s, plan, &header);
 	const char *headers = tag.len ? room : NULL; /* copied before this returns */
-	if (tag.len && not_modified(r, tag)) {
+	if (tag.at && not_modified(r, tag)) {
 		struct http_response same = { .status = 304, .extra_headers = headers };
 		return answer_raw(r, &same);
 	}
