@@ -124,11 +124,10 @@ static void check_time(struct arena *arena, int64_t micros)
 }
 
 /* The elements by PostgreSQL's manual, 8.15.6: all are quoted here, a backslash quotes the next byte. */
-static struct slice next_element(struct arena *arena, const char **at)
+static struct slice next_element(char *to, const char **at)
 {
-	char *to = arena_alloc(arena, strlen(*at) + 1);
 	size_t n = 0;
-	INVARIANT(to && (**at == '{' || **at == ',') && (*at)[1] == '"');
+	INVARIANT((**at == '{' || **at == ',') && (*at)[1] == '"');
 	for (*at += 2; **at != '"'; ++*at) {
 		*at += **at == '\\';
 		INVARIANT(**at != '\0');
@@ -153,14 +152,15 @@ static void check_array(struct arena *arena, struct slice s)
 	} while (rest.len > 0);
 	const char *at = array_end(&out);
 	INVARIANT(at != NULL);
+	char *room = arena_alloc(arena, strlen(at) + 1);
 	for (rest = s; *at != '}';) {
-		struct slice element = next_element(arena, &at);
+		struct slice element = next_element(room, &at);
 		INVARIANT(element.len <= rest.len && memcmp(element.at, rest.at, element.len) == 0);
 		rest = (struct slice){ rest.at + element.len, rest.len - element.len };
 		INVARIANT(rest.len == 0 || rest.at[0] == 0x1F);
 		rest = rest.len ? (struct slice){ rest.at + 1, rest.len - 1 } : rest;
 	}
-	INVARIANT(rest.len == 0 && at[1] == '\0');
+	INVARIANT(room && rest.len == 0 && at[1] == '\0');
 }
 
 static void check_written(struct slice s)
