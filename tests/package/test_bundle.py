@@ -69,10 +69,10 @@ def test_secrets_and_data_are_for_their_user_only(installed):
         modes[name] = f"{owner} {mode}"
     assert modes == {
         "/etc/tantu/secrets": "root:tantu 750", "/etc/tantu/secrets/database": "root:tantu 640", "/etc/tantu/secrets/owner_database": "root:root 600",
-        "/etc/tantu/secrets/admin_password": "root:root 600", "/var/lib/tantu": "tantu:tantu 700", "/var/lib/tantu/keys/master.key": "tantu:tantu 600",
+        "/etc/tantu/secrets/admin_password": "root:root 600", "/etc/tantu/secrets/backup_passphrase": "root:root 600", "/var/lib/tantu": "tantu:tantu 700", "/var/lib/tantu/keys/master.key": "tantu:tantu 600",
         "/etc/tantu/tantu.conf": "root:root 644"}
     secrets = installed.shell("sed 's/.*password=//' /etc/tantu/secrets/*").split()
-    assert len(set(secrets)) == 3 and all(len(secret) == 32 for secret in secrets)
+    assert len(set(secrets)) == 4 and all(len(secret) == 32 for secret in secrets)
     said = serve_log(installed) + installed.said + installed.shell("cat /var/log/postgresql/*.log /var/log/tantu-install.log; cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     assert not [secret for secret in secrets if secret in said]
     # The server's process never had the owner's.
@@ -115,6 +115,18 @@ def test_a_file_is_imported_and_counted(installed):
     assert progress["by_stage"]["registered"] == 20 and progress["target"] == 1500 and progress["exact"] is True
     # The operator's own command, as root, with the settings of the services.
     assert "tantu:" not in installed.run("tantu", "verify", "totals").stderr
+
+
+def test_a_backup_is_made_and_proved(installed):
+    """By the unit of the night, with no more rights than the server has."""
+    installed.shell("systemctl is-active tantu-backup.timer")
+    installed.shell("systemctl start tantu-backup.service || { journalctl -u tantu-backup --no-pager -o cat >&2; exit 1; }")
+    said = installed.shell("journalctl -u tantu-backup --no-pager -o cat")
+    assert "proved" in said.splitlines()[-4:] or "proved" in said, said
+    (made,) = installed.shell("ls /var/backups/tantu").split()
+    assert installed.shell(f"stat -c '%U %a' /var/backups/tantu /var/backups/tantu/{made}").splitlines() == ["tantu 700"] * 2
+    metrics = installed.wait_for(lambda: (lambda text: text if "proved_timestamp_seconds 0" not in text else None)(installed.http("GET", "/metrics")[1]), 30, "the figure")
+    assert "tantu_backup_proved_timestamp_seconds " in metrics
 
 
 def test_again_changes_nothing(installed):
