@@ -21,13 +21,10 @@ static enum step step_ready(struct request *r)
 static enum step step_metrics(struct request *r)
 {
 	struct buffer out;
-	process_metrics_refresh(r->api->options.metrics);
-	metric_set(metric_gauge(r->api->options.metrics, "tantu_database_up", "1: the database answers", ""),
-		   db_is_up(r->api->options.db));
 	buffer_init(&out, http_arena(r->x), 65536);
-	metrics_write(r->api->options.metrics, &out);
+	process_metrics_write(r->api->options.metrics, db_is_up(r->api->options.db), &out);
 	struct http_response response = { .status = 200,
-					  .content_type = "text/plain; version=0.0.4; charset=utf-8",
+					  .content_type = METRICS_MEDIA,
 					  .body = buffer_taken(&out) };
 	return out.failed ? problem(r, 500, "answer_too_large", NULL, NULL) : answer_raw(r, &response);
 }

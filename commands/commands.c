@@ -14,7 +14,8 @@
 	}
 
 const struct command commands[] = {
-	{ "serve", "serve the API, and run jobs too", .run = run_serve, .settings = "listen processes work",
+	{ "serve", "serve the API, and run jobs too", .run = run_serve,
+	  .settings = "listen processes work metrics_listen",
 	  .about = "Serves until it gets SIGTERM or SIGINT; then it takes no new request, answers those "
 		   "begun, "
 		   "lets its jobs come to a stop, and ends. Run `tantu migrate` first.",
@@ -22,9 +23,11 @@ const struct command commands[] = {
 			{ "tantu serve --listen 0.0.0.0:8080 --processes 4",
 			  "four processes share the port" },
 			{ "tantu serve --no-work", "jobs are run by `tantu work` elsewhere" } } },
-	{ "work", "run jobs only", .run = run_work,
+	{ "work", "run jobs only", .run = run_work, .settings = "metrics_listen",
 	  .about = "Any number of them may run, here and on other machines; each job is run by one of them.",
-	  .examples = { { "tantu work", "until SIGTERM or SIGINT" } } },
+	  .examples = { { "tantu work", "until SIGTERM or SIGINT" },
+			{ "tantu work --metrics-listen 127.0.0.1:8081",
+			  "and Prometheus can scrape it there" } } },
 	{ "migrate", "bring the database to this version, load plans and regions", .run = run_migrate,
 	  .about = "As the owner of the schema. Once a version, before `tantu serve`; running it again does "
 		   "no harm. "

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "commands/command.h"
 #include "commands/doctor_watch.h"
+#include "commands/monitor.h"
 #include "service/log.h"
 #include "service/setting.h"
 #include "workers/figures.h"
@@ -29,6 +30,7 @@ struct process {
 	struct http_server *server;
 	struct worker *worker;
 	struct figures *figures;
+	struct monitor *monitor;
 	struct doctor_watch *doctor;
 	uv_signal_t term, interrupt;
 	struct beat beat;
@@ -48,6 +50,7 @@ static void on_db_closed(void *context)
 	struct process *p = context;
 	p->db = NULL;
 	beat_end(&p->beat);
+	monitor_stop(&p->monitor);
 	uv_close((uv_handle_t *)&p->term, on_signal_closed);
 	uv_close((uv_handle_t *)&p->interrupt, on_signal_closed);
 }
@@ -100,6 +103,7 @@ static void stop(struct process *p)
 	beat_stopping(&p->beat);
 	signal(SIGALRM, log_is_text() ? on_grace_over_text : on_grace_over_json);
 	alarm((unsigned)p->config.grace_ms / 1000 + 2);
+	monitor_stopping(p->monitor);
 	figures_stop(&p->figures);
 	doctor_watch_stop(&p->doctor);
 	if (p->api)
@@ -302,7 +306,20 @@ static void open_database(struct process *p)
 	p->db = db_open(&p->loop, &options, p->metrics);
 }
 
-int process_run(const struct config *config, bool serves, struct beat_slot *slot)
+static void start_monitor(struct process *p, int number)
+{
+	char why[400];
+	if (!p->config.metrics_listen)
+		return;
+	p->monitor =
+		monitor_start(&p->loop, p->config.metrics_listen, number, p->db, p->metrics, why, sizeof why);
+	if (!p->monitor) {
+		p->status = complain(why);
+		stop(p);
+	}
+}
+
+int process_run(const struct config *config, bool serves, int number, struct beat_slot *slot)
 {
 	struct process p = { .config = *config, .serves = serves };
 	char why[300];
@@ -317,6 +334,7 @@ int process_run(const struct config *config, bool serves, struct beat_slot *slot
 	watch_signals(&p);
 	beat_start(&p.beat, &p.loop, slot);
 	open_database(&p);
+	start_monitor(&p, number);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
 	api_free(&p.api);
 	vault_free(&p.vault);
@@ -329,7 +347,7 @@ int process_run(const struct config *config, bool serves, struct beat_slot *slot
 int run_serve(const struct config *config, const struct arguments *arguments)
 {
 	(void)arguments;
-	return config->processes > 1 ? processes_run(config) : process_run(config, true, NULL);
+	return config->processes > 1 ? processes_run(config) : process_run(config, true, 0, NULL);
 }
 
 int run_work(const struct config *config, const struct arguments *arguments)
@@ -337,5 +355,5 @@ int run_work(const struct config *config, const struct arguments *arguments)
 	struct config working = *config;
 	(void)arguments;
 	working.work = true;
-	return process_run(&working, false, NULL);
+	return process_run(&working, false, 0, NULL);
 }

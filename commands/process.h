@@ -6,8 +6,9 @@
 #include "commands/beat.h"
 #include "service/config.h"
 
-/* Both answer the exit status. slot: of one among several; NULL: it is alone. */
-int process_run(const struct config *config, bool serves, struct beat_slot *slot);
+/* Both answer the exit status. number: which of several processes it is, from 0. slot: of one among several;
+ * NULL: it is alone. */
+int process_run(const struct config *config, bool serves, int number, struct beat_slot *slot);
 int processes_run(const struct config *config);
 
 #endif

@@ -41,7 +41,7 @@ static void start_missing(struct parent *p)
 			notify_leave_to_parent();
 			prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody is left behind */
 			sigprocmask(SIG_SETMASK, &p->before, NULL);
-			exit(getppid() == self ? process_run(p->config, true, &p->slots[i]) : 0);
+			exit(getppid() == self ? process_run(p->config, true, i, &p->slots[i]) : 0);
 		}
 		p->children[i] = pid > 0 ? pid : 0;
 	}

@@ -22,7 +22,7 @@ struct config_value {
 
 /* Texts belong to the config, and those without a default are NULL when they are not set. */
 struct config {
-	const char *listen, *var, *key_file, *uploads;
+	const char *listen, *metrics_listen, *var, *key_file, *uploads;
 	const char *database, *owner_database, *replica_database, *admin_password;
 	int replica_lag_ms;
 	int processes;

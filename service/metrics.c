@@ -153,6 +153,11 @@ void metric_set(struct metric *metric, double value)
 	metric->value = value;
 }
 
+double metric_value(const struct metric *metric)
+{
+	return metric->value;
+}
+
 void metric_observe(struct metric *metric, double seconds)
 {
 	size_t bucket = 0;

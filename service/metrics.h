@@ -24,6 +24,7 @@ struct metric *metric_histogram(struct metrics *metrics, const char *name, const
 
 void metric_add(struct metric *metric, double amount);
 void metric_set(struct metric *metric, double value);
+double metric_value(const struct metric *metric); /* of a counter or gauge */
 void metric_observe(struct metric *metric, double seconds);
 
 void metrics_write(const struct metrics *metrics, struct buffer *out);

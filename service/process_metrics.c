@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool read_small(const char *path, char *out, size_t room)
@@ -29,34 +30,29 @@ static double number_after(const char *text, const char *key)
 	return end > at + strlen(key) ? number : -1;
 }
 
-/* The kernel's own start, seconds since 1970: a line of /proc/stat behind others of any length. */
-static double booted_at(void)
-{
-	FILE *file = fopen("/proc/stat", "re");
-	char *line = NULL;
-	size_t room = 0;
-	double at = -1;
-	while (file && at < 0 && getline(&line, &room, file) > 0)
-		if (strncmp(line, "btime ", 6) == 0)
-			at = number_after(line, "btime ");
-	free(line);
-	if (file)
-		fclose(file);
-	return at;
-}
-
 /* Field 22 of /proc/self/stat, in ticks since boot; the name before it may hold anything but ends at the last
- * ')'. */
+ * ')'.
+ * (/proc/stat, which has the time of the boot, is hidden from a service with ProcSubset=pid.) */
 static double started_at(void)
 {
 	char stat[1024];
+	struct timespec now, boot;
 	const char *at = read_small("/proc/self/stat", stat, sizeof stat) ? strrchr(stat, ')') : NULL;
-	double boot = booted_at();
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || boot < 0)
+	if (!at || clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &boot) != 0)
 		return -1;
-	return boot + strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
+	return (double)(now.tv_sec - boot.tv_sec) + (double)(now.tv_nsec - boot.tv_nsec) / 1e9 +
+	       strtod(at, NULL) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Once: counted anew it would tremble, and look like a restart. */
+static void tell_start(struct metrics *metrics)
+{
+	struct metric *gauge = metric_gauge(metrics, "process_start_time_seconds",
+					    "When it started, seconds since 1970", "");
+	if (metric_value(gauge) <= 0)
+		metric_set(gauge, started_at());
 }
 
 static double open_files(void)
@@ -78,7 +74,7 @@ static void tell(struct metrics *metrics, const char *name, const char *help, do
 		metric_set(gauge, value);
 }
 
-void process_metrics_refresh(struct metrics *metrics)
+static void refresh(struct metrics *metrics)
 {
 	char status[4096] = "";
 	struct rusage usage;
@@ -96,8 +92,15 @@ void process_metrics_refresh(struct metrics *metrics)
 	tell(metrics, "process_open_fds", "Open files and sockets", open_files());
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		tell(metrics, "process_max_fds", "Open files and sockets allowed", (double)files.rlim_cur);
-	tell(metrics, "process_start_time_seconds", "When it started, seconds since 1970", started_at());
+	tell_start(metrics);
 	metric_set(metric_gauge(metrics, "tantu_build_info", "1; the version is in the label",
 				"version=\"" TANTU_VERSION "\""),
 		   1);
+}
+
+void process_metrics_write(struct metrics *metrics, bool database_up, struct buffer *out)
+{
+	refresh(metrics);
+	metric_set(metric_gauge(metrics, "tantu_database_up", "1: the database answers", ""), database_up);
+	metrics_write(metrics, out);
 }

@@ -6,8 +6,10 @@
 
 #include "service/metrics.h"
 
-/* Reads /proc/self (some 50 µs): to be called when somebody asks, not on a hot path. What cannot be read
- * keeps its last value. */
-void process_metrics_refresh(struct metrics *metrics);
+#define METRICS_MEDIA "text/plain; version=0.0.4; charset=utf-8"
+
+/* All metrics, these among them and as they are now. Reads /proc/self (some 50 µs). What cannot be read keeps
+ * its last value. */
+void process_metrics_write(struct metrics *metrics, bool database_up, struct buffer *out);
 
 #endif

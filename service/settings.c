@@ -78,6 +78,10 @@ const struct setting settings[] = {
 	  .help = "What a replica has is never taken if it may be older than this" },
 	{ "listen", SETTING_ADDRESS, AT(listen), "127.0.0.1:8080",
 	  .help = "Address and port to serve on; port 0: any that is free" },
+	{ "metrics_listen", SETTING_ADDRESS, AT(metrics_listen),
+	  .help = "Where each process alone tells /metrics, /healthz and /readyz, as `tantu work` does "
+		  "nowhere "
+		  "else; the second process of `serve` one port higher, and so on" },
 	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads" },
 	{ "key_file", SETTING_PATH, AT(key_file), "$var/keys/master.key", .credential = "key",
 	  .help = "The master key that seals identity numbers; made at first start; keep a copy: "

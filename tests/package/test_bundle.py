@@ -117,6 +117,13 @@ def test_a_file_is_imported_and_counted(installed):
     assert "tantu:" not in installed.run("tantu", "verify", "totals").stderr
 
 
+def test_doctor_and_health_are_content(installed):
+    """As root, with the settings of the package."""
+    assert installed.run("tantu", "health").returncode == 0
+    done = installed.run("tantu", "doctor", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_backup_is_made_and_proved(installed):
     """By the unit of the night, with no more rights than the server has."""
     installed.shell("systemctl is-active tantu-backup.timer")
