@@ -86,10 +86,10 @@ class Box:
     def shell(self, script, check=True, **more):
         return self.run("bash", "-euo", "pipefail", "-c", script, check=check, **more).stdout.strip()
 
-    def http(self, method, path, body=None, token=None, expect=None, raw=None):
+    def http(self, method, path, body=None, token=None, expect=None, raw=None, port=8080):
         """(status, JSON or text) of a request made inside the box's network."""
         command = [*AS_ROOT, "nsenter", "-t", self.init, "-n", "curl", "-sS", "--max-time", "30", "-X", method, "-w", "\n%{http_code}",
-                   f"http://127.0.0.1:8080{path}"]
+                   f"http://127.0.0.1:{port}{path}"]
         if token:
             command += ["-H", f"Authorization: Bearer {token}"]
         if raw is not None:

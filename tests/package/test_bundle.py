@@ -59,6 +59,8 @@ def test_it_installs_without_a_network(installed):
     for unit in UNITS:
         assert installed.shell(f"systemctl is-active {unit}; systemctl is-enabled {unit}").split() == ["active", "enabled"], unit
     assert installed.http("GET", "/readyz", expect=200)[1]["status"] == "ready"
+    installed.http("GET", "/readyz", port=8081, expect=200)
+    assert "tantu_jobs_ended_total" in installed.http("GET", "/metrics", port=8081, expect=200)[1]
     assert not installed.shell("systemctl --failed --no-legend")
 
 
@@ -154,6 +156,20 @@ def test_what_dies_comes_back(installed, unit):
     installed.wait_for(lambda: installed.main_pid(unit) not in (0, before) and
                        started in installed.shell(f"journalctl _PID={installed.main_pid(unit)} --no-pager -o cat"), 60, "another process")
     installed.wait_for(lambda: installed.http("GET", "/readyz")[0] == 200, 60, "readiness")
+
+
+def test_what_hangs_is_started_again(installed):
+    """The watchdog of systemd, made impatient for the test."""
+    assert installed.shell("systemctl show -P WatchdogUSec tantu-serve; systemctl show -P WatchdogUSec tantu-work").split() == ["30s", "30s"]
+    installed.shell("mkdir -p /run/systemd/system/tantu-serve.service.d && printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/tantu-serve.service.d/test.conf"
+                    " && systemctl daemon-reload && systemctl restart tantu-serve")
+    assert installed.http("GET", "/readyz")[0] == 200, "a start ends when it is ready"
+    hung = installed.main_pid("tantu-serve")
+    installed.shell(f"kill -STOP {hung}")
+    installed.wait_for(lambda: installed.main_pid("tantu-serve") not in (0, hung), 90, "another process")
+    installed.wait_for(lambda: installed.http("GET", "/readyz")[0] == 200, 60, "readiness")
+    assert "atchdog timeout" in installed.shell("journalctl -u tantu-serve --no-pager -o cat")
+    installed.shell("rm -r /run/systemd/system/tantu-serve.service.d && systemctl daemon-reload && systemctl restart tantu-serve")
 
 
 def test_a_stop_is_graceful_and_a_boot_starts_all(installed):
