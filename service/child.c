@@ -115,6 +115,7 @@ static int wait_for(pid_t pid)
 bool child_end(struct child *child, char *why, size_t why_size)
 {
 	char said[300];
+	INVARIANT(child->pid > 0);
 	child_close(child);
 	int status = wait_for(child->pid);
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -131,6 +132,7 @@ bool child_end(struct child *child, char *why, size_t why_size)
 void child_abandon(struct child *child)
 {
 	char ignored[8];
+	INVARIANT(child->pid > 0); /* -1 would be everybody */
 	kill(child->pid, SIGTERM);
 	(void)!child_end(child, ignored, sizeof ignored);
 }

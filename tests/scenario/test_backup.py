@@ -391,6 +391,32 @@ def test_a_lost_upload_is_told_and_not_proved(make_database, folder, client_of, 
     assert done.returncode == 1 and "fingerprint differs" in done.stderr
 
 
+def test_a_killed_proof_leaves_no_server_and_its_folder_goes_with_the_next(living, made, workspace):
+    place = living[0]
+    scratch = workspace.path / f"scratch-{os.urandom(4).hex()}"
+    scratch.mkdir(mode=0o755)
+    environment = place.environment(TANTU_BACKUP_PASSPHRASE=PASSPHRASE)
+    one = subprocess.Popen([PROGRAM, "backup", "prove", made, "--scratch", scratch], env=environment, stdout=subprocess.DEVNULL)
+
+    def server_is_ready():
+        """Its process number; initdb's own servers do not say that they are ready."""
+        assert one.poll() is None
+        for file in scratch.glob("tantu-prove-*/data/postmaster.pid"):
+            lines = file.read_text().splitlines()
+            if len(lines) >= 8 and lines[7].strip() == "ready":
+                return int(lines[0])
+        return 0
+    server = wait_until(server_is_ready, 120, "the scratch server")
+    one.kill()
+    one.wait()
+    wait_until(lambda: not os.path.exists(f"/proc/{server}/exe"), 60, "the end of the scratch server")
+    assert list(scratch.iterdir())
+    done = place.run("backup", "prove", folder_that_is_none := scratch / "none", "--scratch", scratch, check=False)
+    assert done.returncode == 1 and str(folder_that_is_none) in done.stderr
+    place.run("backup", "prove", made, "--scratch", scratch, TANTU_BACKUP_PASSPHRASE=PASSPHRASE)
+    assert list(scratch.iterdir()) == []
+
+
 def test_figures_that_were_wrong_before_are_found(make_database, folder, make_server, client_of):
     place = make_database()
     server = make_server("serve", database=place)
