@@ -44,8 +44,9 @@ static struct request *request_new(struct http_exchange *x, struct api *api)
 	return r;
 }
 
-static enum step no_route(struct request *r, const char *allow)
+static enum step no_route(struct request *r)
 {
+	const char *allow = r->allow ? r->allow : "";
 	struct http_response response = { .status = 204 };
 	bool asks = http_method(r->x) == HTTP_METHOD_OPTIONS;
 	if (slice_is(http_path(r->x), "*")) /* OPTIONS alone has this target: the server as a whole */
@@ -74,7 +75,10 @@ static enum http_body on_headers(struct http_exchange *x, void *context)
 	}
 	r->route = router_match(api, http_method(x), http_path(x), r->path_value, allow);
 	if (!r->route) {
-		no_route(r, allow);
+		r->allow = arena_text(http_arena(x), slice_of(allow));
+		if (http_body_expected(x) && !http_expects_continue(x))
+			return HTTP_BODY_BUFFER; /* a request is answered when it is whole */
+		no_route(r);
 		return HTTP_BODY_NONE;
 	}
 	if (!r->route->endpoint->sink) {
@@ -93,6 +97,10 @@ static void on_request(struct http_exchange *x, void *context)
 {
 	struct request *r = http_state(x);
 	(void)context;
+	if (!r->route) {
+		no_route(r);
+		return;
+	}
 	r->step = engine_common_steps;
 	engine_run(r);
 }

@@ -100,6 +100,7 @@ struct request {
 	bool answered, working, work_gone;
 	struct request *hash_next;
 	void (*hash_run)(struct request *r);
+	const char *allow;      /* no route: what the path does allow, or "" */
 	const char *refused;    /* the code of the problem it was answered with */
 	unsigned retry_after;   /* seconds, for a problem that passes; 0: one */
 	uint64_t session_epoch; /* when the session was looked up */

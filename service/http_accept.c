@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, ACCEPT_AT_ONCE = 64, ACCEPT_PAUSE_MS = 100, HOST_TEXT = 64 };
+enum { BACKLOG = 1024, ACCEPT_AT_ONCE = 64, ACCEPT_PAUSE_MS = 100, SEND_BUFFER = 64 * 1024, HOST_TEXT = 64 };
 
 union address {
 	struct sockaddr any;
@@ -42,11 +42,13 @@ static bool parse_address(const char *text, union address *address)
 		   : uv_ip4_addr(host, (int)port, &address->v4)) == 0;
 }
 
-/* TCP_NODELAY is inherited by what is accepted. */
+/* TCP_NODELAY and the buffer are inherited by what is accepted. Left to itself the kernel takes megabytes of
+ * an answer that nobody reads, and thousands of such clients its memory for all of TCP. */
 static bool set_options(int fd, bool reuse_port)
 {
-	int on = 1;
-	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	int on = 1, send_buffer = SEND_BUFFER;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
 	       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
 	       (!reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
 }

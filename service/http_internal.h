@@ -82,8 +82,7 @@ struct http_exchange {
 /* A flood of refusals is told in sums: see http_refused.c. */
 struct http_refusal_log {
 	uint64_t second; /* when it began, in the loop's ms */
-	unsigned lines;
-	unsigned untold[HTTP_REFUSALS];
+	unsigned lines[HTTP_REFUSALS], untold[HTTP_REFUSALS];
 };
 
 struct http_list {

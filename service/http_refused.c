@@ -6,8 +6,8 @@
 #include "service/log.h"
 #include <stdio.h>
 
-/* So many a second alone; the others in one line for each reason when the second is over. */
-enum { LINES_A_SECOND = 20, SECOND = 1000 };
+/* So many of a reason and a second alone; the others in one line when the second is over. */
+enum { LINES_A_SECOND = 3, SECOND = 1000 };
 
 void http_refused_start(struct http_server *server, struct metrics *metrics)
 {
@@ -51,10 +51,10 @@ void http_server_refused(struct http_server *server, enum http_refusal refusal)
 	if (now - log->second >= SECOND) {
 		http_refused_tell(server);
 		log->second = now;
-		log->lines = 0;
+		memset(log->lines, 0, sizeof(log->lines));
 	}
-	if (log->lines < LINES_A_SECOND) {
-		log->lines++;
+	if (log->lines[refusal] < LINES_A_SECOND) {
+		log->lines[refusal]++;
 		tell(refusal, 1);
 		return;
 	}

@@ -40,13 +40,13 @@ def attempt(server, contract, user, address, password="wrong", **expected):
     client = Client(server, contract)
     try:
         return client.post("/session", {"user": user, "password": password}, headers={"X-Forwarded-For": address},
-                           **({"expect": (401), "code": "wrong_user_or_password"} if not expected else expected))
+                           **({"expect": 401, "code": "wrong_user_or_password"} if not expected else expected))
     finally:
         client.close()
 
 
 def held_up(server, contract, user, address, most, password=PASSWORD):
-    """429, and for how long: at least half of `most`, unless the machine was slow to ask."""
+    """429, and for how many seconds."""
     answer = attempt(server, contract, user, address, password, expect=429, code="too_many_failed_sign_ins")
     seconds = int(answer.headers["Retry-After"])
     assert 1 <= seconds <= most

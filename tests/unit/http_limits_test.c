@@ -547,7 +547,7 @@ static void a_flood_is_told_in_sums(void **state)
 	snprintf(wanted, sizeof(wanted), "%d %d", TIMES, TIMES);
 	snprintf(room, sizeof(room), "%d %d", (int)metric, (int)told);
 	assert_string_equal(room, wanted);
-	assert_true(lines >= 20 && lines < TIMES);
+	assert_true(lines >= 3 && lines < TIMES);
 	assert_null(strstr(room, "127.0.0"));
 }
 
