@@ -132,14 +132,14 @@ def test_who_is_too_slow_is_refused(make_server):
     many = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 60
     threads = [threading.Thread(target=lambda name=name, arguments=arguments: ended.update({name: trickle(server, *arguments)}))
                for name, arguments in {"header_too_slow": (b"GET / HTTP/1.1\r\n", b"X: y\r\n", 60), "body_too_slow": (post, b" ", 90),
-                                       "answer_not_taken": (many, b"", 120, 50)}.items()]
+                                       "answer_not_taken": (many, b"", 120, 500)}.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert ended["header_too_slow"][0] == 408 and ended["header_too_slow"][1] >= 9
     assert ended["body_too_slow"][0] == 408 and ended["body_too_slow"][1] >= 19
-    assert ended["answer_not_taken"][1] < 110, "it was cut off"
+    assert 19 <= ended["answer_not_taken"][1] < 110, "it was cut off"
     for reason in ended:
         assert counted(server, reason) == 1
         wait_until(lambda reason=reason: told(server, reason) == 1, 30)
