@@ -34,6 +34,9 @@ struct command_rules {
 };
 void command_rules(const struct command *command, struct command_rules *rules);
 
+/* Are the hosts of all connection strings sound? False with one line that names the setting. */
+MUST_USE bool connections_check(const struct config *config, char *why, size_t why_size);
+
 /* One line on standard error; answers EXIT_FAILED. */
 int complain(const char *why);
 

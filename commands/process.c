@@ -325,7 +325,7 @@ int process_run(const struct config *config, bool serves, int number, struct bea
 	char why[300];
 	if (!config->database)
 		return complain("TANTU_DATABASE: not set; it is the connection string of the role tantu_app");
-	if (!open_storage(&p, why, sizeof why))
+	if (!connections_check(config, why, sizeof why) || !open_storage(&p, why, sizeof why))
 		return complain(why);
 	raise_file_limit();
 	if (uv_loop_init(&p.loop) != 0)

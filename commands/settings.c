@@ -2,6 +2,7 @@
  * `tantu config check|show|example`: what is wrong with the settings, what they are, and a file to begin
  * with. A secret is never printed. */
 #include "commands/command.h"
+#include "db/conninfo.h"
 #include "service/setting.h"
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -50,11 +51,37 @@ static void check_readers(const struct config *config)
 			       config_path(config), s->name, s->name);
 }
 
+bool connections_check(const struct config *config, char *why, size_t why_size)
+{
+	const struct {
+		const char *setting, *text;
+		enum db_server server;
+	} strings[] = {
+		{ "TANTU_DATABASE", config->database, DB_PRIMARY },
+		{ "TANTU_OWNER_DATABASE", config->owner_database, DB_PRIMARY },
+		{ "TANTU_REPLICA_DATABASE", config->replica_database, DB_REPLICA },
+	};
+	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+		char what[200];
+		if (!strings[i].text ||
+		    db_conninfo_check(strings[i].text, strings[i].server, what, sizeof what))
+			continue;
+		snprintf(why, why_size, "%s: %s", strings[i].setting, what);
+		return false;
+	}
+	return true;
+}
+
 int run_config_check(const struct config *none, const struct arguments *arguments)
 {
 	struct config config;
 	(void)none;
 	bool sound = config_read(&config, arguments, print_word, NULL);
+	char why[300];
+	if (sound && !connections_check(&config, why, sizeof why)) {
+		printf("wrong: %s\n", why);
+		sound = false;
+	}
 	sound = check_needed(&config) && sound;
 	check_readers(&config);
 	if (sound)

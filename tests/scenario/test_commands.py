@@ -71,6 +71,11 @@ def test_a_wrong_setting_stops_a_start_with_its_name(database, tmp_path):
             (("--config", file), {"TANTU_LISTEN": ""}, f"{file}:2: listen: "),
             (("--config", tmp_path / "none"), {}, "none: cannot be read: No such file"),
             ((), {"TANTU_DATABASE_FILE": "/x"}, "TANTU_DATABASE and TANTU_DATABASE_FILE are both set"),
+            ((), {"TANTU_DATABASE": "host=a,b port=1,2,3"}, "TANTU_DATABASE: one port, or one for each host"),
+            ((), {"TANTU_DATABASE": "host=a target_session_attrs=standby"}, "TANTU_DATABASE: "),
+            ((), {"TANTU_REPLICA_DATABASE": "host=a target_session_attrs=primary"}, "TANTU_REPLICA_DATABASE: "),
+            ((), {"TANTU_REPLICA_DATABASE": "host=a,b hostaddr=10.0.0.1"}, "TANTU_REPLICA_DATABASE: as many values for hostaddr"),
+            ((), {"TANTU_REPLICA_LAG": "0"}, "TANTU_REPLICA_LAG: '0' is not a number from 1 to 3600 seconds"),
             ((), {"TANTU_SESSION_HOURS": "1000"}, "TANTU_SESSION_HOURS: '1000' is not a number from 1 to 720 hours")):
         done = database.run("serve", *arguments, check=False, **environment)
         lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]  # a note is a log line

@@ -93,7 +93,7 @@ static void stops(const char *names, const char *word)
 static void takes_good_files(void **state)
 {
 	(void)state;
-	write_file("db/sql/a.sql", "-- a comment\n\n-- name: one_thing :one\nSELECT 1;\n\n"
+	write_file("db/sql/a.sql", "-- a comment\n\n-- name: one_thing :one stale\nSELECT 1;\n\n"
 				   "-- name: things :many queue public\n-- said\nSELECT 2\n  ;\n\n");
 	write_file("db/sql/b.sql", "-- name: put :write\nWITH answer AS (\n    SELECT 1 AS id\n)\n");
 	write_file("db/migrations/0001_a.sql", "CREATE TABLE a ();\n");
@@ -106,9 +106,10 @@ static void takes_good_files(void **state)
 			       "\tSQL_NONE,\n\tSQL_one_thing,\n\tSQL_things,\n\tSQL_put,\n\tSQL_COUNT\n"));
 	const char *source = made("embedded.c");
 	assert_non_null(
-		strstr(source, "[SQL_one_thing] = { \"one_thing\", SQL_SHAPE_one, DB_LANE_read, 0, 0, "));
-	assert_non_null(strstr(source, "[SQL_things] = { \"things\", SQL_SHAPE_many, DB_LANE_queue, 1, 0, "));
-	assert_non_null(strstr(source, "[SQL_put] = { \"put\", SQL_SHAPE_write, DB_LANE_write, 0, 0, "));
+		strstr(source, "[SQL_one_thing] = { \"one_thing\", SQL_SHAPE_one, DB_LANE_read, 0, 1, 0, "));
+	assert_non_null(
+		strstr(source, "[SQL_things] = { \"things\", SQL_SHAPE_many, DB_LANE_queue, 1, 0, 0, "));
+	assert_non_null(strstr(source, "[SQL_put] = { \"put\", SQL_SHAPE_write, DB_LANE_write, 0, 0, 0, "));
 	assert_non_null(strstr(source, "{ \"0001_a.sql\", 19, "));
 	assert_non_null(strstr(source, "{ \"0002_b.sql\", 0, "));
 	assert_non_null(strstr(source, "{ \"x.csv\", 10, "));
@@ -124,6 +125,8 @@ static void a_statement_needs_a_right_heading(void **state)
 		"-- name: x :some\nSELECT 1;\n",
 		"-- name: x :one somewhere\nSELECT 1;\n",
 		"-- name: x :one read secret\nSELECT 1;\n",
+		"-- name: x :one write stale\nSELECT 1;\n",
+		"-- name: x :one stale queue\nSELECT 1;\n",
 		"-- name: \nSELECT 1;\n",
 		"-- name: x :one",
 	};
