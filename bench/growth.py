@@ -49,6 +49,7 @@ class Size:
         g.start_server()
         g.sign_in_managers(1)
         g.wait_for_fold()
+        g.sql("VACUUM ANALYZE")  # as autovacuum does once nobody reads without a pause
         self.tokens, self.paths = g.path / "tokens", g.path / "paths"
         self.tokens.write_text("\n".join(g.tokens) + "\n")
         return self

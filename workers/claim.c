@@ -80,6 +80,6 @@ void queue_go_on(struct queue *queue)
 	if (queue->starting)
 		return;
 	queue_start_waiting(queue);
-	if (queue->more)
+	if (queue->more && !queue->claiming) /* a claim under way finds out by itself whether there is more */
 		queue_claim(queue);
 }
