@@ -150,12 +150,13 @@ static void write_conf_5(void)
 	       "variable TANTU_KEY "
 	       "stands over the file, an option over both.\n.B tantu config show\ntells what holds and where "
 	       "it came from.\n"
-	       ".SH SECRETS\nA secret may be in a file of its own: key_file = PATH here, TANTU_KEY_FILE=PATH "
-	       "in the "
-	       "environment, or a\nfile named like the key in $CREDENTIALS_DIRECTORY (LoadCredential= "
-	       "of\n.BR systemd.exec (5)).\n"
-	       "Its one line is the value. Giving both is refused. A credential named key stands for "
-	       "key_file.\n"
+	       ".SH SECRETS\nA secret such as database may be in a file of its own: database_file = PATH "
+	       "here,\n"
+	       "TANTU_DATABASE_FILE=PATH in the environment, or a file named database in "
+	       "$CREDENTIALS_DIRECTORY\n"
+	       "(LoadCredential= of\n.BR systemd.exec (5)).\nIts one line is the value. Giving both is "
+	       "refused. "
+	       "A credential named key stands for the setting key_file.\n"
 	       ".SH SETTINGS\n");
 	for (const struct setting *s = settings; s->name; s++)
 		write_setting(s);
