@@ -169,7 +169,7 @@ def test_an_account_is_made_at_the_machine(database, server, admin):
 def test_what_the_api_refuses_the_command_refuses(database, admin):
     before = len(list(admin.pages("/users", limit=200)))
     for arguments, words in (
-            (["x"], "--role ROLE: missing"), (["--role", "admin"], "NAME: missing"), (["x", "--role", "king"], "--role: there is no such role"),
+            (["x"], "admin: missing (what the account may do)"), (["--role", "admin"], "NAME: missing"), (["x", "--role", "king"], "--role: there is no such role"),
             (["", "--role", "admin"], "NAME: 1 to 64 characters"), (["x" * 65, "--role", "admin"], "NAME: 1 to 64 characters"),
             (["x", "--role", "manager"], "--region: This role needs a region"), (["x", "--role", "manager", "--region", "64"], "--region: a region code"),
             (["x", "--role", "manager", "--region", "999999"], "--region: There is no such region"),

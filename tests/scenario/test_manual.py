@@ -105,10 +105,9 @@ def codes_in_the_source():
         yield code, int(status), "http_refusal.c"
     for file in sorted((ROOT / "service" / "needs").glob("*.c")):
         text = file.read_text(encoding="utf-8")
-        for code in re.findall(r'(?:needs_problem_file|needs_problem_set)\(\s*[^,]+,\s*"(\w+)"', text):
-            yield code, 422, file.name
-        for code in re.findall(r'raw_row_refuse\(\s*[^,]+,\s*[^,]+,\s*"(\w+)"', text):
-            yield code, 422, file.name
+        for code in re.findall(r'(?:needs_problem_file|needs_problem_set|refuse)\(\s*[^,"]+,\s*"(\w+)"', text) + \
+                re.findall(r'raw_row_refuse\(\s*[^,]+,\s*[^,]+,\s*"(\w+)"', text):
+            yield code, 503 if code == "try_again" else 422, file.name  # as refuse_file in imports.c
 
 
 def test_every_code_is_documented_with_its_status():
