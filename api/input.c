@@ -237,7 +237,7 @@ static enum step take_value(struct request *r, const struct field *f, const json
 	}
 }
 
-/* Jansson answers the same for wrong JSON as for want of memory. */
+/* Without memory Jansson answers as for wrong JSON, or leaves something out and says nothing. */
 static _Thread_local bool starved;
 
 static void *json_memory(size_t size)
@@ -263,7 +263,7 @@ static enum step parse_body(struct request *r)
 			       "The body must be application/json in UTF-8.");
 	starved = false;
 	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-	if (!r->body && starved)
+	if (starved)
 		return problem(r, 503, "try_again", NULL, NULL);
 	if (!r->body)
 		return problem(
