@@ -226,6 +226,16 @@ static void take_result(struct db_connection *c, PGresult *result)
 	PQclear(result);
 }
 
+/* Without memory for the Sync's result libpq notes it and stays busy for ever. What a server says ends with
+ * a line's end; this does not. */
+static bool libpq_is_stuck(PGconn *pg)
+{
+	static const char words[] = "out of memory";
+	const char *said = PQerrorMessage(pg);
+	size_t len = strlen(said), tail = sizeof words - 1;
+	return len >= tail && strcmp(said + len - tail, words) == 0;
+}
+
 static void group_input(struct db_connection *c)
 {
 	while (c->state == CONNECTION_BUSY && !c->gone && !PQisBusy(c->link.pg)) {
@@ -241,6 +251,8 @@ static void group_input(struct db_connection *c)
 			take_result(c, result);
 		}
 	}
+	if (c->state == CONNECTION_BUSY && libpq_is_stuck(c->link.pg))
+		c->gone = true;
 	if (c->gone)
 		db_link_drop(&c->link, "the connection broke while a group was under way");
 }
