@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- compatible_from: 8
+-- compatible_from: 7
 -- The connections of jobs plan every statement anew, and so the check of every foreign key of every row: nearly half
 -- of an import. Within these functions such a check is planned once, and never as a scan of a table that was small then.
 
