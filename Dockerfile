@@ -10,8 +10,8 @@ RUN scripts/package
 
 FROM debian:bookworm-slim
 COPY --from=build /tantu/build/package/tantu_*.deb /tmp/
-RUN groupadd --system --gid 10001 tantu \
- && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/tantu --shell /usr/sbin/nologin tantu \
+RUN groupadd --gid 10001 tantu \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/tantu --shell /usr/sbin/nologin tantu \
  && apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends /tmp/tantu_*.deb ca-certificates \
  && rm -rf /tmp/tantu_*.deb /var/lib/apt/lists/*
