@@ -7,7 +7,6 @@ RUN mkdir -p /etc/postgresql-common/createcluster.d \
  && install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/data && install -d -o postgres -g postgres /docker-entrypoint-initdb.d
 COPY postgres-entrypoint /usr/bin/docker-entrypoint
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/data POSTGRES_USER=postgres
-USER postgres
 VOLUME /var/lib/postgresql/data
 STOPSIGNAL SIGINT
 ENTRYPOINT ["/usr/bin/docker-entrypoint"]
