@@ -48,10 +48,10 @@ WITH given AS (
 SELECT count(*) AS added FROM added;
 
 -- name: load_administrator :one start
--- $1 name, $2 password hash; only while there is no account at all
+-- $1 name, $2 password hash; only while there is no account at all; another `tantu migrate` may be doing the same
 WITH added AS (
     INSERT INTO account (name, password_hash, role)
-    SELECT $1::text, $2::text, 'admin' WHERE NOT EXISTS (SELECT FROM account) RETURNING 1
+    SELECT $1::text, $2::text, 'admin' WHERE NOT EXISTS (SELECT FROM account) ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT count(*) AS added FROM added;
 

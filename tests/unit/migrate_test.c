@@ -3,6 +3,7 @@
  * own. */
 #include "pg_help.h"
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct pg pg;
 static PGconn *super;
@@ -78,7 +79,10 @@ static void several_at_once(void **state)
 	for (int i = 0; i < AT_ONCE; i++) {
 		children[i] = fork();
 		if (children[i] == 0)
-			_exit(db_migrate(db, why, sizeof why) && db_load(db, why, sizeof why) ? 0 : 1);
+			_exit(db_migrate(db, why, sizeof why) && db_load(db, why, sizeof why) &&
+					      db_administrator_make(db, "admin", "hash", why, sizeof why)
+				      ? 0
+				      : 1);
 	}
 	for (int i = 0; i < AT_ONCE; i++) {
 		int status = -1;
@@ -87,6 +91,7 @@ static void several_at_once(void **state)
 	}
 	assert_int_equal(ask_number(db, "SELECT max(version) FROM schema_version"), db_schema_version());
 	assert_true(ask_number(db, "SELECT count(*) FROM plan") > 0);
+	assert_int_equal(ask_number(db, "SELECT count(*) FROM account"), 1);
 }
 
 static void a_newer_database_is_left_alone(void **state)
@@ -281,6 +286,30 @@ static void the_first_administrator_is_made_once(void **state)
 	assert_int_equal(ask_number(db, "SELECT count(*) FROM account"), 1);
 }
 
+/* The other `tantu migrate` has made him and has not committed yet: no failure, and one account. */
+static void two_make_the_first_administrator_at_once(void **state)
+{
+	const char *db = empty_database("both");
+	(void)state;
+	assert_true(db_migrate(db, why, sizeof why));
+	PGconn *other = pg_connect(db), *watch = pg_connect(db);
+	pg_ask(other,
+	       "BEGIN; INSERT INTO account (name, password_hash, role) VALUES ('admin', 'hash', 'admin')");
+	pid_t child = fork();
+	if (child == 0)
+		_exit(db_administrator_make(db, "admin", "hash", why, sizeof why) ? 0 : 1);
+	for (int i = 0; i < 3000 && pg_number(watch, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0;
+	     i++)
+		usleep(10000);
+	pg_ask(other, "COMMIT");
+	int status = -1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(pg_number(watch, "SELECT count(*) FROM account"), 1);
+	PQfinish(other);
+	PQfinish(watch);
+}
+
 static void no_database_is_told_in_one_line(void **state)
 {
 	bool wanted = true;
@@ -318,6 +347,7 @@ int main(void)
 		cmocka_unit_test(a_failed_migration_leaves_nothing),
 		cmocka_unit_test(loading_adds_only_what_is_missing),
 		cmocka_unit_test(the_first_administrator_is_made_once),
+		cmocka_unit_test(two_make_the_first_administrator_at_once),
 		cmocka_unit_test(no_database_is_told_in_one_line),
 		cmocka_unit_test(the_application_may_not_migrate),
 	};
