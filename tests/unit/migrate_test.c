@@ -289,7 +289,7 @@ static void the_first_administrator_is_made_once(void **state)
 /* The other `tantu migrate` has made him and has not committed yet: no failure, and one account. */
 static void two_make_the_first_administrator_at_once(void **state)
 {
-	const char *db = empty_database("both");
+	const char *db = empty_database("administrators");
 	(void)state;
 	assert_true(db_migrate(db, why, sizeof why));
 	PGconn *other = pg_connect(db), *watch = pg_connect(db);
