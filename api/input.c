@@ -261,6 +261,9 @@ static enum step parse_body(struct request *r)
 	if (!text_is_json_type(http_header(r->x, "content-type")))
 		return problem(r, 415, "content_type_unsupported", NULL,
 			       "The body must be application/json in UTF-8.");
+	/* Jansson passes over a NUL behind a number or a word. */
+	if (memchr(bytes.at, 0, bytes.len))
+		return problem(r, 400, "json_invalid", NULL, "There is a NUL byte in it.");
 	starved = false;
 	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (starved)
