@@ -46,7 +46,7 @@ struct way {
 	enum sql statement;
 	const char *bind;
 };
-enum { WAYS = 8 };
+enum { WAYS = 10 };
 
 struct endpoint {
 	enum http_method method;

@@ -33,20 +33,66 @@ WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage 
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_plan :many
--- $1 plan, $2 unused, $3 region, $4 contractor, $5 after, $6 limit
+-- $1 plan, $2 and $3 unused, $4 unused, $5 after, $6 limit; in the order of the primary key
 SELECT c.id, $1::text AS plan, {{list_columns}}
 FROM retrofit_case c
-WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND $2::text IS NULL AND c.id > {{after}}
-{{list_filters}}
+WHERE c.plan_region = (SELECT p.region FROM plan p WHERE p.code = $1::text)
+  AND c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)
+  AND $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL AND c.id > {{after}}
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_of_region :many
+-- $1 plan (NULL: every plan), $2 stage, $3 region (NULL: the scope), $4 unused, $5 after, $6 limit. At most a page is read of each
+-- place of a county, or of each plan of more than a county, so it costs the same at any number of cases.
+WITH asked AS MATERIALIZED (
+    SELECT a.low, a.high, a.high - a.low < 1000 AS is_narrow FROM (SELECT
+        CASE WHEN $3::text IS NULL THEN scope_low() ELSE (SELECT x.place FROM region_code x WHERE x.code = $3::text) END AS low,
+        CASE WHEN $3::text IS NULL THEN scope_high() ELSE (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place
+             WHERE x.code = $3::text) END AS high) AS a
+), plans AS MATERIALIZED (
+    SELECT p.id, p.region FROM asked a, plan p JOIN region top ON top.place = p.region
+    WHERE ($1::text IS NULL OR p.code = $1::text) AND $4::text IS NULL AND (top.place <= a.high AND top.high >= a.low) IS TRUE
+)
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
+FROM (
+    SELECT c.* FROM asked a JOIN region r ON r.place BETWEEN a.low AND a.high CROSS JOIN plans p CROSS JOIN LATERAL (
+        SELECT c.* FROM retrofit_case c WHERE c.plan_id = p.id AND c.region = r.place AND c.id > {{after}}
+          AND ($2::stage IS NULL OR c.stage = $2::stage)
+        ORDER BY c.id LIMIT $6::int) AS c WHERE a.is_narrow
+    UNION ALL
+    SELECT c.* FROM asked a CROSS JOIN plans p CROSS JOIN LATERAL (
+        SELECT c.* FROM retrofit_case c WHERE c.plan_id = p.id AND c.stage = $2::stage AND c.id > {{after}}
+          AND (c.region BETWEEN a.low AND a.high) IS TRUE
+        ORDER BY c.id LIMIT $6::int) AS c WHERE NOT a.is_narrow AND $2::stage IS NOT NULL
+    UNION ALL
+    SELECT c.* FROM asked a CROSS JOIN (SELECT DISTINCT p.region FROM plans p) AS p CROSS JOIN LATERAL (
+        SELECT c.* FROM retrofit_case c WHERE c.plan_region = p.region AND c.id > {{after}}
+          AND (c.region BETWEEN a.low AND a.high) IS TRUE AND c.plan_id IN (SELECT q.id FROM plans q)
+        ORDER BY c.id LIMIT $6::int) AS c WHERE NOT a.is_narrow AND $2::stage IS NULL
+) AS c
+ORDER BY c.id LIMIT $6::int;
+
+-- name: cases_given_to :many
+-- The orders of contractor $4, for who may see them; the rest are filters
+SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
+FROM retrofit_case c
+WHERE c.contractor_id = (SELECT k.id FROM contractor k WHERE k.code = $4::text)
+  AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
+  AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
+  AND ($3::text IS NULL OR c.region BETWEEN (SELECT x.place FROM region_code x WHERE x.code = $3::text)
+       AND (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place WHERE x.code = $3::text))
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_counted :many
--- The households a total is made of. $7 and $8: accepted from, to
+-- The households a total is made of. $7 and $8: accepted from, to. What counts is accepted or closed.
 SELECT c.id, $1::text AS plan, {{list_columns}}
-FROM retrofit_case c
-WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
-  AND c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')
-{{list_filters}}
+FROM (VALUES ('accepted'), ('closed')) AS counts (stage) CROSS JOIN LATERAL (
+    SELECT c.* FROM retrofit_case c
+    WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = counts.stage::stage AND c.id > {{after}}
+      AND c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')
+    {{list_filters}}
+    ORDER BY c.id LIMIT $6::int) AS c
+WHERE $2::stage IS NULL OR counts.stage = $2::stage
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_contractor :many
@@ -64,14 +110,6 @@ SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_
 FROM retrofit_case c
 WHERE c.assessor_id = (SELECT scope_account()) AND ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text))
   AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
-{{list_filters}}
-ORDER BY c.id LIMIT $6::int;
-
--- name: cases_in_scope :many
--- No plan named: everything in the scope
-SELECT c.id, (SELECT p.code FROM plan p WHERE p.id = c.plan_id) AS plan, {{list_columns}}
-FROM retrofit_case c
-WHERE $1::text IS NULL AND ($2::stage IS NULL OR c.stage = $2::stage) AND c.id > {{after}}
 {{list_filters}}
 ORDER BY c.id LIMIT $6::int;
 

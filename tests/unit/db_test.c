@@ -111,7 +111,7 @@ static void a_stage_that_is_none_fails_alone(void **state)
 	struct db_value bad[6] = { [1] = db_text("finished"), [5] = db_text("10") };
 	(void)state;
 	for (int i = 0; i < 9; i++)
-		submit(i, SQL_cases_in_scope, i == 4 ? bad : good, 6);
+		submit(i, SQL_cases_of_region, i == 4 ? bad : good, 6);
 	UNTIL(&rig, answered(9) == 9);
 	assert_int_equal(with_outcome(9, DB_OK), 8);
 	assert_int_equal(seen[4].outcome, DB_FAILED);
@@ -397,7 +397,7 @@ static void big_parameters_pass(void **state)
 	assert_int_equal(with_outcome(20, DB_OK), 20);
 	struct db_value stage[6] = { [1] = db_text(big), [5] = db_text("10") };
 	for (int i = 0; i < 8; i++) /* the message of the error carries it back */
-		submit(i, SQL_cases_in_scope, stage, 6);
+		submit(i, SQL_cases_of_region, stage, 6);
 	UNTIL(&rig, answered(8) == 8);
 	assert_int_equal(with_outcome(8, DB_FAILED), 8);
 	free(big);
