@@ -2,6 +2,7 @@
  * The door between HTTP and the engine: a request is routed when its header block is complete, walks its
  * steps, and is counted and logged when it ends. */
 #include "api/engine.h"
+#include "service/json_memory.h"
 #include "service/log.h"
 #include <sodium.h>
 #include <stdio.h>
@@ -162,7 +163,7 @@ struct api *api_new(const struct api_options *options, char *why, size_t why_siz
 {
 	struct api *api = calloc(1, sizeof *api);
 	INVARIANT(api);
-	input_begin();
+	json_memory_watch();
 	api->options = *options;
 	api->arena = arena_new(16u << 20);
 	INVARIANT(api->arena);

@@ -167,8 +167,6 @@ void problem_begin(struct buffer *out, int status, const char *code, const char 
 /* input.c */
 enum step input_query(struct request *r);
 enum step input_body(struct request *r);
-/* Once, before anything is read as JSON. */
-void input_begin(void);
 const struct db_value *input_value(const struct request *r, const char *name); /* of a query or body field */
 
 /* router.c */

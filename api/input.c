@@ -3,6 +3,7 @@
  * The first wrong field is named; nothing that is not in the table gets through. */
 #include "api/engine.h"
 #include "api/text.h"
+#include "service/json_memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -237,21 +238,6 @@ static enum step take_value(struct request *r, const struct field *f, const json
 	}
 }
 
-/* Without memory Jansson answers as for wrong JSON, or leaves something out and says nothing. */
-static _Thread_local bool starved;
-
-static void *json_memory(size_t size)
-{
-	void *at = malloc(size);
-	starved = starved || !at;
-	return at;
-}
-
-void input_begin(void)
-{
-	json_set_alloc_funcs(json_memory, free);
-}
-
 static enum step parse_body(struct request *r)
 {
 	struct slice bytes = http_body_bytes(r->x);
@@ -264,9 +250,9 @@ static enum step parse_body(struct request *r)
 	/* Jansson passes over a NUL behind a number or a word. */
 	if (memchr(bytes.at, 0, bytes.len))
 		return problem(r, 400, "json_invalid", NULL, "There is a NUL byte in it.");
-	starved = false;
+	json_memory_clear();
 	r->body = json_loadb(bytes.at, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-	if (starved)
+	if (json_memory_lacked())
 		return problem(r, 503, "try_again", NULL, NULL);
 	if (!r->body)
 		return problem(

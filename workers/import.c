@@ -127,8 +127,9 @@ static void batch_done(uv_work_t *work, int status)
 		stop(im, "failed", im->batch.trouble.code, im->batch.trouble.detail);
 		return;
 	}
-	if (im->batch.failed) {
-		stop(im, "failed", "import_gave_up", "a batch of rows did not fit into memory");
+	if (im->batch.failed) { /* in a moment there may be some; at last the import has been given up */
+		job_give_up(im->job, "a batch of rows did not fit into memory", false);
+		import_free(im);
 		return;
 	}
 	im->batch.stage[0] = im->batch.refuse[0] = im->id_value;

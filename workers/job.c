@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One job from its claim to its end. Invariant: it leaves its place in the queue exactly once, by leave(). */
+#include "service/json_memory.h"
 #include "service/log.h"
 #include "workers/internal.h"
 #include <stdio.h>
@@ -52,7 +53,12 @@ struct job *job_new(struct queue *queue, const struct db_rows *rows, int row)
 	job->lease[0] = db_text(job->id_text);
 	job->lease[1] = db_text(job->token_text);
 	job->lease[2] = db_text(w->lease_text);
+	json_memory_clear();
 	job->payload = json_loadb(payload.at, payload.len, 0, NULL);
+	if (json_memory_lacked()) {
+		json_decref(job->payload);
+		job->payload = NULL;
+	}
 	job->recurs = db_get_bool(rows, row, 3);
 	job->due = db_get_int(rows, row, 4);
 	job->next = w->held;
@@ -85,7 +91,9 @@ static double seconds_late(const struct job *job)
 void job_start(struct job *job)
 {
 	metric_observe(job->queue->pickup, seconds_late(job));
-	if (job->kind->start)
+	if (!job->payload) /* it must not be done with nothing done */
+		job_give_up(job, "no memory for what is to be done", false);
+	else if (job->kind->start)
 		job->kind->start(job);
 	else
 		job_give_up(job, "this version of the program does not know this kind", false);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A worker's begin, waits and end. It wakes by NOTIFY, by its timer for the next run_at, and when a job ends;
  * it never polls. */
+#include "service/json_memory.h"
 #include "service/log.h"
 #include "workers/internal.h"
 #include <stdio.h>
@@ -148,6 +149,7 @@ struct worker *worker_start(const struct worker_options *options)
 {
 	struct worker *w = calloc(1, sizeof *w);
 	INVARIANT(w);
+	json_memory_watch();
 	w->options = *options;
 	snprintf(w->name, sizeof w->name, "%s", options->name);
 	snprintf(w->lease_text, sizeof w->lease_text, "%d", LEASE_SECONDS);

@@ -3,13 +3,14 @@
 hangs up before any byte of an answer, or dies by an invariant and is started again. Nothing is lost, doubled or half done."""
 import json
 import signal
+import time
 import uuid
 from collections import Counter
 
 import needs
 import pytest
 from harness import PASSWORD, People
-from ledger import chains_hold
+from ledger import chains_hold, expire_leases, invariants
 from load import NO_ANSWER, Wire
 from processes import ADMIN_PASSWORD, ROOT, wait_until
 from shim import Shim, steps
@@ -213,6 +214,41 @@ def test_an_upload(victim, manager, place):
     assert files <= there, "an import without its file"
     left = there - files  # of those who died: nobody was left to take them away
     assert len(left) <= victim.outcomes["died by an invariant"], left
+
+
+def test_a_job(place, shim, make_server, manager):
+    """An import, whole, by a worker that lives, fails and tries again, or is killed by an invariant and started again."""
+    worker = Victim(make_server("work", database=place, binary=RELEASE, **shim.environment), shim)
+    wait_until(lambda: worker.program.events("working"), 20)
+    for n in steps(every=30, growth=1.3):
+        number = manager.upload("tongxin", needs.to_csv([needs.row("tongxin") for _ in range(5)]), key=None)
+        shim.fail_allocation(n)
+        died, patience = False, time.monotonic() + 2
+
+        def ended(number=number):
+            nonlocal died, patience
+            died = worker.rise() or died
+            if shim.fired and time.monotonic() > patience:  # as if its lease were over: it may not know that it has one
+                expire_leases(place)
+                patience = time.monotonic() + 2
+            if shim.fired:
+                place.sql("UPDATE job SET run_at = now() WHERE state = 'queued' AND schedule IS NULL")
+                place.sql("NOTIFY job, 'imports'")
+            return manager._ended(number)
+        done = wait_until(ended, 2 * PATIENCE, f"the import, allocation {n} failing")
+        fired = shim.fired
+        shim.disarm()
+        worker.outcomes["died by an invariant" if died else done["state"] + (" " + done["error_code"] if done["error_code"] else "")] += 1
+        assert (done["state"], done["accepted"], done["cases_opened"]) == ("done", 5, 5), f"allocation {n}: {done}"
+        if not fired:
+            break
+    print(f"\n{n} allocations: {worker.outcomes.most_common()}")
+    assert n > 20
+    expire_leases(place)
+    place.sql("UPDATE job SET run_at = now() WHERE unique_key = 'totals_fold'")
+    place.sql("NOTIFY job, 'totals'")
+    invariants(place)
+    worker.program.stop()
 
 
 def test_a_start(place, shim, make_server):

@@ -3,6 +3,7 @@
  * input_test.c gets to. */
 #include "alloc_fail.h"
 #include "input_act.h"
+#include "service/json_memory.h"
 #include "unit.h"
 
 static const char *const colours[] = { "red", "green", NULL };
@@ -137,7 +138,7 @@ static void json_cannot_be_read_or_written(void **state)
 	struct reading reading;
 	bool failed = true, starved = false;
 	(void)state;
-	input_begin();
+	json_memory_watch();
 	for (int n = 0; failed; n++) {
 		assert_true(n < 1000);
 		struct arena *arena = arena_new(PLENTY);
