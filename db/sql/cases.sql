@@ -33,17 +33,17 @@ WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage 
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_plan :many
--- $1 plan, $2 and $3 unused, $4 unused, $5 after, $6 limit; in the order of the primary key
+-- $1 plan, $2, $3 and $4 unused, $5 after, $6 limit; in the order of the primary key (IS TRUE keeps other indexes out)
 SELECT c.id, $1::text AS plan, {{list_columns}}
 FROM retrofit_case c
 WHERE c.plan_region = (SELECT p.region FROM plan p WHERE p.code = $1::text)
-  AND c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)
+  AND (c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text)) IS TRUE
   AND $2::text IS NULL AND $3::text IS NULL AND $4::text IS NULL AND c.id > {{after}}
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_region :many
 -- $1 plan (NULL: every plan), $2 stage, $3 region (NULL: the scope), $4 unused, $5 after, $6 limit. At most a page is read of each
--- place of a county, or of each plan of more than a county, so it costs the same at any number of cases.
+-- place of a county, or of each stage of what is more than a county, so it costs the same at any number of cases.
 WITH asked AS MATERIALIZED (
     SELECT a.low, a.high, a.high - a.low < 1000 AS is_narrow FROM (SELECT
         CASE WHEN $3::text IS NULL THEN scope_low() ELSE (SELECT x.place FROM region_code x WHERE x.code = $3::text) END AS low,
@@ -60,15 +60,10 @@ FROM (
           AND ($2::stage IS NULL OR c.stage = $2::stage)
         ORDER BY c.id LIMIT $6::int) AS c WHERE a.is_narrow
     UNION ALL
-    SELECT c.* FROM asked a CROSS JOIN plans p CROSS JOIN LATERAL (
-        SELECT c.* FROM retrofit_case c WHERE c.plan_id = p.id AND c.stage = $2::stage AND c.id > {{after}}
+    SELECT c.* FROM asked a CROSS JOIN plans p JOIN stage_name n ON $2::stage IS NULL OR n.stage = $2::stage CROSS JOIN LATERAL (
+        SELECT c.* FROM retrofit_case c WHERE c.plan_id = p.id AND c.stage = n.stage AND c.id > {{after}}
           AND (c.region BETWEEN a.low AND a.high) IS TRUE
-        ORDER BY c.id LIMIT $6::int) AS c WHERE NOT a.is_narrow AND $2::stage IS NOT NULL
-    UNION ALL
-    SELECT c.* FROM asked a CROSS JOIN (SELECT DISTINCT p.region FROM plans p) AS p CROSS JOIN LATERAL (
-        SELECT c.* FROM retrofit_case c WHERE c.plan_region = p.region AND c.id > {{after}}
-          AND (c.region BETWEEN a.low AND a.high) IS TRUE AND c.plan_id IN (SELECT q.id FROM plans q)
-        ORDER BY c.id LIMIT $6::int) AS c WHERE NOT a.is_narrow AND $2::stage IS NULL
+        ORDER BY c.id LIMIT $6::int) AS c WHERE NOT a.is_narrow
 ) AS c
 ORDER BY c.id LIMIT $6::int;
 
@@ -86,13 +81,13 @@ ORDER BY c.id LIMIT $6::int;
 -- name: cases_counted :many
 -- The households a total is made of. $7 and $8: accepted from, to. What counts is accepted or closed.
 SELECT c.id, $1::text AS plan, {{list_columns}}
-FROM (VALUES ('accepted'), ('closed')) AS counts (stage) CROSS JOIN LATERAL (
+FROM stage_name n CROSS JOIN LATERAL (
     SELECT c.* FROM retrofit_case c
-    WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = counts.stage::stage AND c.id > {{after}}
-      AND c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')
+    WHERE c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND c.stage = n.stage AND c.id > {{after}}
+      AND (c.accepted_on BETWEEN coalesce($7::date, '-infinity') AND coalesce($8::date, 'infinity')) IS TRUE
     {{list_filters}}
     ORDER BY c.id LIMIT $6::int) AS c
-WHERE $2::stage IS NULL OR counts.stage = $2::stage
+WHERE n.stage IN ('accepted', 'closed') AND ($2::stage IS NULL OR n.stage = $2::stage)
 ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_of_contractor :many
