@@ -28,9 +28,12 @@ static void make_trace(struct request *r)
 		memcpy(r->trace, parent.at + 3, 32);
 		return;
 	}
-	unsigned char id[16];
-	randombytes_buf(id, sizeof id);
-	sodium_bin2hex(r->trace, sizeof r->trace, id, sizeof id);
+	struct api *api = r->api;
+	if (api->trace_left == 0) { /* a system call for many, not for each */
+		randombytes_buf(api->traces, sizeof api->traces);
+		api->trace_left = TRACES;
+	}
+	sodium_bin2hex(r->trace, sizeof r->trace, api->traces[--api->trace_left], sizeof api->traces[0]);
 }
 
 static struct request *request_new(struct http_exchange *x, struct api *api)

@@ -11,7 +11,7 @@
 #include "api/session_cache.h"
 #include <jansson.h>
 
-enum { PATH_VALUES = 3, STEP_VALUES = 8 };
+enum { PATH_VALUES = 3, TRACES = 64, STEP_VALUES = 8 };
 
 /* How a row of a statement is written: the text before each column's value, and the end. */
 struct row_plan {
@@ -69,6 +69,8 @@ struct api {
 	unsigned hashing;                                     /* threads, work.c */
 	struct request *hash_first, *hash_last;               /* who waits for one of them */
 	struct metric *sign_in_failures, *refused_input, *unrouted;
+	unsigned char traces[TRACES][16]; /* random, the last trace_left of them not used yet */
+	int trace_left;
 };
 
 struct request {
