@@ -106,8 +106,8 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 	return 0;
 }
 
-/* glibc 2.36 itself (nss_database_check_reload_and_get) falls over when memory fails in here; libpq asks it for
- * the name of the user. */
+/* glibc 2.36 itself (nss_database_check_reload_and_get) falls over when memory fails in here; libpq asks it
+ * for the name of the user. */
 int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t room, struct passwd **result)
 {
 	spared = true;
@@ -143,7 +143,6 @@ static bool file_fails(void)
 	errno = (int)atomic_load(&control->file_errno);
 	return true;
 }
-
 
 int open(const char *path, int flags, ...)
 {
