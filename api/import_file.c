@@ -3,8 +3,10 @@
  * Invariant: clear text exists in memory only (a file in /dev/shm without a name), never on a disk. */
 #include "api/import_file.h"
 #include "api/engine.h"
+#include "service/log.h"
 #include "service/needs/needs_check.h"
 #include "service/needs/needs_sealed.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ struct refused_file {
 	struct refusal *refusals;
 	int count;
 	int memory; /* file descriptor, -1 */
+	int error;  /* errno: why there is no file; EIO also when the writer does not say */
 	void *mapped;
 	size_t len;
 };
@@ -72,24 +75,34 @@ static bool read_and_write(struct refused_file *f, struct sealed_reader *sealed,
 	return written;
 }
 
-static void make_in_pool(struct request *r)
+/* False with f->error. */
+static bool make_file(struct refused_file *f, const struct vault *vault)
 {
-	struct refused_file *f = r->own;
-	char why[200];
-	struct stat st;
-	struct sealed_reader *sealed = sealed_reader_open(r->api->options.vault, f->path, why, sizeof why);
-	char folder[] = "/dev/shm/tantu-refused-XXXXXX", into[64];
-	bool made =
-		sealed && mkdtemp(folder); /* a folder of ours: the XLSX writer spools beside its target */
-	snprintf(into, sizeof into, "%s/file", folder);
+	char folder[] = "/dev/shm/tantu-refused-XXXXXX", into[64], why[200];
+	struct sealed_reader *sealed = sealed_reader_open(vault, f->path, why, sizeof why);
+	f->error = errno;
+	if (!sealed)
+		return false;
+	bool made = mkdtemp(folder); /* a folder of ours: the XLSX writer spools beside its target */
+	f->error = errno;
 	if (made) {
+		snprintf(into, sizeof into, "%s/file", folder);
 		made = read_and_write(f, sealed, into);
+		f->error = sealed_reader_errno(sealed) ? sealed_reader_errno(sealed) : EIO;
 		f->memory = open(into, O_RDONLY | O_CLOEXEC);
 		unlink(into);
 		rmdir(folder);
 	}
 	sealed_reader_close(&sealed);
-	if (!made || f->memory < 0 || fstat(f->memory, &st) != 0 || st.st_size == 0)
+	return made;
+}
+
+static void make_in_pool(struct request *r)
+{
+	struct refused_file *f = r->own;
+	struct stat st;
+	if (!make_file(f, r->api->options.vault) || f->memory < 0 || fstat(f->memory, &st) != 0 ||
+	    st.st_size == 0)
 		return;
 	f->len = (size_t)st.st_size;
 	f->mapped = mmap(NULL, f->len, PROT_READ, MAP_PRIVATE, f->memory, 0);
@@ -163,8 +176,13 @@ static enum step step_send(struct request *r)
 {
 	struct refused_file *f = r->own;
 	bool xlsx = f->format == NEEDS_XLSX;
-	if (!f->mapped)
+	if (!f->mapped && f->error == ENOENT)
 		return problem(r, 410, "file_gone", NULL, "The uploaded file is not kept any more.");
+	if (!f->mapped) {
+		log_line(LOG_ERROR, "refused_rows_not_made", LOG_TEXT("trace", r->trace),
+			 LOG_TEXT("reason", strerror(f->error)));
+		return problem(r, 503, "storage_unavailable", NULL, NULL);
+	}
 	struct http_response response = {
 		.status = 200,
 		.content_type = xlsx ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

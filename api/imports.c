@@ -5,8 +5,10 @@
 #include "api/engine.h"
 #include "api/import_file.h"
 #include "api/tables.h"
+#include "service/log.h"
 #include "service/needs/needs_sealed.h"
 #include "service/password.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,7 +18,8 @@ enum { SLOT_FILE = 1, SLOT_FORMAT, SLOT_PRINT, SLOT_BYTES, SLOT_ROWS };
 struct upload {
 	char name[72], path[4096], why[200];
 	struct sealed_writer *writer;
-	bool failed, kept;
+	int error; /* errno: our disk failed, not the file */
+	bool kept;
 	unsigned char print[VAULT_INDEX_BYTES];
 	char bytes[24], rows[16];
 	enum needs_format format;
@@ -60,6 +63,15 @@ static bool type_is_welcome(struct slice type)
 	return false;
 }
 
+static enum step refuse_storage(struct request *r, int error)
+{
+	bool full = error == ENOSPC || error == EDQUOT;
+	log_line(LOG_ERROR, "upload_not_kept", LOG_TEXT("trace", r->trace),
+		 LOG_TEXT("reason", strerror(error)));
+	return full ? problem(r, 507, "storage_full", NULL, NULL)
+		    : problem(r, 503, "storage_unavailable", NULL, NULL);
+}
+
 static enum step step_begin(struct request *r)
 {
 	char token[TOKEN_TEXT_BYTES];
@@ -76,7 +88,7 @@ static enum step step_begin(struct request *r)
 	snprintf(u->path, sizeof u->path, "%s/%s", r->api->options.uploads, u->name);
 	u->writer = sealed_writer_new(r->api->options.vault, u->path, u->why, sizeof u->why);
 	if (!u->writer)
-		return problem(r, 503, "storage_unavailable", NULL, NULL);
+		return refuse_storage(r, errno);
 	http_resume(r->x);
 	return STEP_PARKED;
 }
@@ -88,18 +100,18 @@ static void finish_in_pool(struct request *r)
 	uint64_t bytes = 0;
 	uint32_t rows = 0;
 	struct needs_limits limits = needs_limits_default();
-	if (u->failed || !sealed_writer_finish(&u->writer, u->print, &bytes)) {
-		u->failed = true;
+	if (u->error)
 		return;
-	}
-	struct sealed_reader *reader =
-		sealed_reader_open(r->api->options.vault, u->path, u->why, sizeof u->why);
+	struct sealed_reader *reader = NULL;
+	if (sealed_writer_finish(&u->writer, u->print, &bytes))
+		reader = sealed_reader_open(r->api->options.vault, u->path, u->why, sizeof u->why);
 	if (!reader) {
-		u->failed = true;
+		u->error = errno;
 		return;
 	}
 	struct needs_source source = needs_source_of_sealed(reader);
 	u->readable = needs_probe(&source, &limits, &u->format, &rows, &u->trouble);
+	u->error = sealed_reader_errno(reader);
 	sealed_reader_close(&reader);
 	snprintf(u->bytes, sizeof u->bytes, "%llu", (unsigned long long)bytes);
 	snprintf(u->rows, sizeof u->rows, "%u", rows);
@@ -114,8 +126,8 @@ static void on_chunk(struct http_exchange *x, struct slice chunk)
 {
 	struct request *r = http_state(x);
 	struct upload *u = r->own;
-	if (u && u->writer && !r->answered)
-		u->failed = u->failed || !sealed_writer_add(u->writer, chunk);
+	if (u && u->writer && !r->answered && !u->error && !sealed_writer_add(u->writer, chunk))
+		u->error = errno;
 }
 
 static void on_end(struct http_exchange *x)
@@ -148,8 +160,8 @@ static enum step refuse_file(struct request *r, const struct needs_problem *trou
 static enum step step_checked(struct request *r)
 {
 	struct upload *u = r->own;
-	if (u->failed)
-		return problem(r, 507, "storage_full", NULL, NULL);
+	if (u->error)
+		return refuse_storage(r, u->error);
 	if (!u->readable)
 		return refuse_file(r, &u->trouble);
 	r->step_value[SLOT_FILE] = db_text(u->name);

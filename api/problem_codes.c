@@ -104,7 +104,7 @@ const struct problem_code input_codes[] = {
 	  "Read again what it refers to." },
 	{ "file_gone", "410", "The uploaded file is not kept any more.", "Send the file again." },
 	{ "import_not_done", "409", "The import is not over yet.", "Ask again when its state is done." },
-	{ "storage_unavailable", "503", "The file could not be kept.", LATER },
+	{ "storage_unavailable", "503", "The file could not be kept, or not be read.", LATER },
 	{ "storage_full", "507", "There is no room for the file.",
 	  "Tell the administrator: the volume of uploads is full." },
 	{ "try_again", "503", "Others were faster, or there is no room for it now.", LATER },

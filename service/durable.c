@@ -15,6 +15,8 @@ bool durable_write(int fd, const void *bytes, size_t len)
 		ssize_t wrote = write(fd, at, len);
 		if (wrote < 0 && errno == EINTR)
 			continue;
+		if (wrote == 0)
+			errno = EIO; /* so that a failure never looks like none */
 		if (wrote <= 0)
 			return false;
 		at += wrote;

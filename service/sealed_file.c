@@ -29,7 +29,7 @@ struct sealed_writer {
 	crypto_generichash_state hash;
 	crypto_secretstream_xchacha20poly1305_state stream;
 	int fd;
-	bool failed;
+	int error; /* errno of the first write that failed */
 	uint64_t bytes;
 	size_t pending;
 	char *path;
@@ -41,7 +41,8 @@ struct sealed_reader {
 	crypto_secretstream_xchacha20poly1305_state stream;
 	const struct vault *vault;
 	int fd;
-	bool final, broken;
+	int error; /* see sealed_reader_errno */
+	bool final;
 	size_t at, have;
 	unsigned char plain[FRAME_PLAIN];
 	unsigned char frame[FRAME_SEALED];
@@ -72,15 +73,18 @@ static bool sealed_writer_begin(struct sealed_writer *writer, const struct vault
 	return durable_write(writer->fd, head, sizeof head);
 }
 
+/* Leaves errno as it is, for whoever is told of the failure. */
 static void sealed_writer_free(struct sealed_writer **writer)
 {
 	struct sealed_writer *w = *writer;
+	int error = errno;
 	*writer = NULL;
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w->path);
 	sodium_memzero(w, sizeof *w);
 	free(w);
+	errno = error;
 }
 
 struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why,
@@ -89,6 +93,7 @@ struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *p
 	struct sealed_writer *writer = aligned_zalloc(sizeof *writer);
 	if (!writer) {
 		explain(why, why_size, path, "not enough memory");
+		errno = ENOMEM;
 		return NULL;
 	}
 	writer->path = strdup(path);
@@ -116,13 +121,12 @@ static bool sealed_writer_flush(struct sealed_writer *writer, unsigned char tag)
 
 bool sealed_writer_add(struct sealed_writer *writer, struct slice bytes)
 {
-	if (bytes.len == 0)
-		return !writer->failed;
-	crypto_generichash_update(&writer->hash, (const unsigned char *)bytes.at, bytes.len);
+	if (bytes.len > 0)
+		crypto_generichash_update(&writer->hash, (const unsigned char *)bytes.at, bytes.len);
 	writer->bytes += bytes.len;
-	while (bytes.len > 0 && !writer->failed) {
-		if (writer->pending == FRAME_PLAIN)
-			writer->failed = !sealed_writer_flush(writer, 0);
+	while (bytes.len > 0 && !writer->error) {
+		if (writer->pending == FRAME_PLAIN && !sealed_writer_flush(writer, 0))
+			writer->error = errno;
 		size_t room = FRAME_PLAIN - writer->pending;
 		size_t take = bytes.len < room ? bytes.len : room;
 		memcpy(writer->plain + writer->pending, bytes.at, take);
@@ -130,15 +134,19 @@ bool sealed_writer_add(struct sealed_writer *writer, struct slice bytes)
 		bytes.at += take;
 		bytes.len -= take;
 	}
-	return !writer->failed;
+	if (writer->error)
+		errno = writer->error;
+	return !writer->error;
 }
 
 bool sealed_writer_finish(struct sealed_writer **writer, unsigned char fingerprint[VAULT_INDEX_BYTES],
 			  uint64_t *bytes)
 {
 	struct sealed_writer *w = *writer;
-	bool ok = !w->failed && sealed_writer_flush(w, crypto_secretstream_xchacha20poly1305_TAG_FINAL) &&
+	bool ok = !w->error && sealed_writer_flush(w, crypto_secretstream_xchacha20poly1305_TAG_FINAL) &&
 		  fsync(w->fd) == 0;
+	if (w->error)
+		errno = w->error;
 	if (ok) {
 		ok = close(w->fd) == 0 && durable_directory(w->path);
 		w->fd = -1;
@@ -155,9 +163,11 @@ bool sealed_writer_finish(struct sealed_writer **writer, unsigned char fingerpri
 
 void sealed_writer_abandon(struct sealed_writer **writer)
 {
+	int error = errno;
 	if (!*writer)
 		return;
 	unlink((*writer)->path);
+	errno = error;
 	sealed_writer_free(writer);
 }
 
@@ -178,17 +188,31 @@ static long read_whole(int fd, unsigned char *into, size_t len)
 	return (long)have;
 }
 
+/* False with reader->error: what the disk said, or the file ends before that. */
+static bool read_exactly(struct sealed_reader *reader, unsigned char *into, size_t len)
+{
+	long got = read_whole(reader->fd, into, len);
+	if (got == (long)len)
+		return true;
+	reader->error = got < 0 ? errno : EBADMSG;
+	return false;
+}
+
 static bool sealed_reader_begin(struct sealed_reader *reader)
 {
 	unsigned char head[MAGIC + HEADER];
 	reader->at = reader->have = 0;
 	reader->final = false;
-	reader->broken = lseek(reader->fd, 0, SEEK_SET) != 0 ||
-			 read_whole(reader->fd, head, sizeof head) != (long)sizeof head ||
-			 memcmp(head, magic, MAGIC) != 0 ||
-			 crypto_secretstream_xchacha20poly1305_init_pull(&reader->stream, head + MAGIC,
-									 reader->vault->file) != 0;
-	return !reader->broken;
+	reader->error = 0;
+	if (lseek(reader->fd, 0, SEEK_SET) != 0)
+		reader->error = errno;
+	else if (!read_exactly(reader, head, sizeof head))
+		return false;
+	else if (memcmp(head, magic, MAGIC) != 0 ||
+		 crypto_secretstream_xchacha20poly1305_init_pull(&reader->stream, head + MAGIC,
+								 reader->vault->file) != 0)
+		reader->error = EBADMSG;
+	return !reader->error;
 }
 
 struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *path, char *why,
@@ -197,30 +221,34 @@ struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *
 	struct sealed_reader *reader = aligned_zalloc(sizeof *reader);
 	if (!reader) {
 		explain(why, why_size, path, "not enough memory");
+		errno = ENOMEM;
 		return NULL;
 	}
 	reader->vault = vault;
 	reader->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (reader->fd < 0) {
-		explain(why, why_size, path, strerror(errno));
-		sealed_reader_close(&reader);
-	} else if (!sealed_reader_begin(reader)) {
-		explain(why, why_size, path, "not a sealed file");
-		sealed_reader_close(&reader);
-	}
-	return reader;
+	if (reader->fd < 0)
+		reader->error = errno;
+	else if (sealed_reader_begin(reader))
+		return reader;
+	int error = reader->error;
+	explain(why, why_size, path, error == EBADMSG ? "not a sealed file" : strerror(error));
+	sealed_reader_close(&reader);
+	errno = error;
+	return NULL;
 }
 
+/* Every failure of the content is EBADMSG until it is known to be none. */
 static bool sealed_reader_frame(struct sealed_reader *reader)
 {
 	unsigned char prefix[LENGTH], tag, more;
 	unsigned long long plain;
-	if (read_whole(reader->fd, prefix, LENGTH) != LENGTH)
+	if (!read_exactly(reader, prefix, LENGTH))
 		return false;
 	size_t len = 0;
 	for (int i = 0; i < LENGTH; i++)
 		len |= (size_t)prefix[i] << (8 * i);
-	if (len < ADDED || len > FRAME_SEALED || read_whole(reader->fd, reader->frame, len) != (long)len)
+	reader->error = EBADMSG;
+	if (len < ADDED || len > FRAME_SEALED || !read_exactly(reader, reader->frame, len))
 		return false;
 	if (crypto_secretstream_xchacha20poly1305_pull(&reader->stream, reader->plain, &plain, &tag,
 						       reader->frame, len, NULL, 0) != 0)
@@ -228,20 +256,28 @@ static bool sealed_reader_frame(struct sealed_reader *reader)
 	reader->at = 0;
 	reader->have = (size_t)plain;
 	reader->final = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
-	return !reader->final || read_whole(reader->fd, &more, 1) == 0;
+	long rest = reader->final ? read_whole(reader->fd, &more, 1) : 0;
+	reader->error = rest < 0 ? errno : rest > 0 ? EBADMSG : 0;
+	return !reader->error;
 }
 
 long sealed_reader_read(struct sealed_reader *reader, void *into, size_t room)
 {
-	while (!reader->broken && reader->at == reader->have && !reader->final)
-		reader->broken = !sealed_reader_frame(reader);
-	if (reader->broken)
+	while (!reader->error && reader->at == reader->have && !reader->final)
+		if (!sealed_reader_frame(reader))
+			break;
+	if (reader->error)
 		return -1;
 	size_t left = reader->have - reader->at;
 	size_t take = left < room ? left : room;
 	memcpy(into, reader->plain + reader->at, take);
 	reader->at += take;
 	return (long)take;
+}
+
+int sealed_reader_errno(const struct sealed_reader *reader)
+{
+	return reader->error;
 }
 
 bool sealed_reader_rewind(struct sealed_reader *reader)
@@ -272,10 +308,12 @@ bool sealed_file_fingerprint(const struct vault *vault, const char *path,
 	crypto_generichash_init(&hash, vault->fingerprint, sizeof vault->fingerprint, VAULT_INDEX_BYTES);
 	while ((n = sealed_reader_read(reader, chunk, sizeof chunk)) > 0)
 		crypto_generichash_update(&hash, chunk, (unsigned long long)n);
+	int error = sealed_reader_errno(reader);
 	sealed_reader_close(&reader);
 	sodium_memzero(chunk, sizeof chunk);
 	crypto_generichash_final(&hash, fingerprint, VAULT_INDEX_BYTES);
 	if (n < 0)
-		explain(why, why_size, path, "cut, changed, or sealed with another key");
+		explain(why, why_size, path,
+			error == EBADMSG ? "cut, changed, or sealed with another key" : strerror(error));
 	return n == 0;
 }

@@ -32,7 +32,8 @@ void vault_mask(struct slice identity, char *out);
 
 /* Files at rest (uploads): crypto_secretstream, one frame a chunk. The header carries a magic and version.
  * Writer: create (O_EXCL, 0600) → add … → finish (fsync, close). Any error: abandon deletes the file (finish
- * that answers false has done so). The fingerprint is vault_fingerprint of the plain bytes.
+ * that answers false has done so). NULL and false come with errno: that of the first failure.
+ * The fingerprint is vault_fingerprint of the plain bytes.
  * The vault outlives its readers. All of it blocks: thread pool only. */
 struct sealed_writer;
 struct sealed_writer *sealed_writer_new(const struct vault *vault, const char *path, char *why,
@@ -48,6 +49,9 @@ struct sealed_reader *sealed_reader_open(const struct vault *vault, const char *
 /* Bytes read (room > 0), 0 at the authenticated end, -1 when the file was cut, changed or sealed with another
  * key; after -1 only rewind helps. */
 long sealed_reader_read(struct sealed_reader *reader, void *into, size_t room);
+/* Why the last read or rewind failed: what the disk said (it may pass), EBADMSG for a file that was cut,
+ * changed or sealed with another key, 0 when it did not. */
+int sealed_reader_errno(const struct sealed_reader *reader);
 MUST_USE bool sealed_reader_rewind(struct sealed_reader *reader);
 void sealed_reader_close(struct sealed_reader **reader);
 /* What sealed_writer_finish said of it. False with one line: unreadable, cut, changed, another key. */

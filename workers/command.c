@@ -183,14 +183,18 @@ int command_verify_totals(const struct config *config, const struct arguments *a
 
 /* --- import --- */
 
-static bool seal_bytes(struct sealed_writer *writer, int fd)
+/* False with a reason when the file cannot be read; that it cannot be written is said by the writer's end. */
+static bool seal_bytes(const struct command *c, struct sealed_writer *writer, int fd, char *why,
+		       size_t why_size)
 {
 	static char buffer[65536];
 	ssize_t n;
 	while ((n = read(fd, buffer, sizeof buffer)) > 0)
 		if (!sealed_writer_add(writer, (struct slice){ buffer, (size_t)n }))
-			return false;
-	return n == 0;
+			break;
+	if (n < 0)
+		snprintf(why, why_size, "%s: %s", c->file, strerror(errno));
+	return n >= 0;
 }
 
 /* The server that may take the job runs as whom the folder belongs to; root gives him the file. */
@@ -218,9 +222,9 @@ static bool seal(struct command *c, char *why, size_t why_size)
 	snprintf(c->name, sizeof c->name, "needs-%s.sealed", token);
 	snprintf(c->path, sizeof c->path, "%s/%s", c->config->uploads, c->name);
 	struct sealed_writer *writer = sealed_writer_new(c->vault, c->path, why, why_size);
-	bool done = writer && seal_bytes(writer, fd);
+	bool done = writer && seal_bytes(c, writer, fd, why, why_size);
 	if (done && !(done = sealed_writer_finish(&writer, c->print, &bytes)))
-		snprintf(why, why_size, "%s: cannot be written", c->name);
+		snprintf(why, why_size, "%s: %s", c->name, strerror(errno));
 	done = done && hand_over(c, why, why_size);
 	sealed_writer_abandon(&writer);
 	close(fd);

@@ -4,13 +4,14 @@
  * more. Killed anywhere before the last transaction, nothing is registered and the next worker starts over.
  */
 #include "service/log.h"
+#include "service/needs/needs_problem.h"
 #include "service/needs/needs_sealed.h"
 #include "workers/import_batch.h"
 #include "workers/job.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct import {
 	uv_work_t work; /* first */
@@ -92,6 +93,14 @@ static void on_staged(void *context, const struct db_reply *reply)
 		read_batch(im);
 }
 
+/* The disk's fault may pass; the file's does not. */
+static void unreadable(struct import *im, int error, bool for_good)
+{
+	im->batch.refused_whole = true;
+	needs_problem_file(&im->batch.trouble, for_good ? "file_unreadable" : "try_again",
+			   "the upload cannot be read: %s", strerror(error));
+}
+
 static void batch_in_pool(uv_work_t *work)
 {
 	struct import *im = (struct import *)work;
@@ -100,9 +109,7 @@ static void batch_in_pool(uv_work_t *work)
 	if (!im->reader) {
 		im->sealed = sealed_reader_open(im->job->options->vault, im->path, why, sizeof why);
 		if (!im->sealed) { /* for good only when it is not there */
-			snprintf(im->batch.trouble.code, sizeof im->batch.trouble.code, "%s",
-				 access(im->path, F_OK) == 0 ? "try_again" : "file_unreadable");
-			im->batch.refused_whole = true;
+			unreadable(im, errno, errno == ENOENT);
 			return;
 		}
 		im->source = needs_source_of_sealed(im->sealed);
@@ -112,6 +119,9 @@ static void batch_in_pool(uv_work_t *work)
 	if (im->reader)
 		import_batch_fill(&im->batch, im->reader, &im->checked_against, im->seen,
 				  im->job->options->vault);
+	int error = sealed_reader_errno(im->sealed);
+	if (im->batch.refused_whole && error && error != EBADMSG)
+		unreadable(im, error, false);
 }
 
 static void batch_done(uv_work_t *work, int status)

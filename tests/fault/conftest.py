@@ -3,6 +3,7 @@
 
     mortal        a PostgreSQL of the module's own beside the shared one; place: its database; proxy: before it
     manager_at    manager_at(server, region): a manager signed in at that server
+    load          a server with a worker at that PostgreSQL, and a dozen askers
 """
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenario"))
 
 import pytest  # noqa: E402
+from askers import CLIENTS, Load  # noqa: E402
 from faults import MortalCluster, Proxy  # noqa: E402
 from harness import *  # noqa: E402,F401,F403
 from harness import People  # noqa: E402
 from processes import ADMIN_PASSWORD  # noqa: E402
+from stages import bring_in  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,17 @@ def proxy(mortal, workspace):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def load(mortal, place, make_server, manager_at):
+    """A server with a worker, a dozen askers, half of which write; the worker's folding recurs often."""
+    server = make_server("serve", database=place)
+    manager = manager_at(server)
+    cases = bring_in(manager, CLIENTS)
+    place.sql("UPDATE job SET schedule = 'every 0.3 seconds', run_at = now() WHERE unique_key = 'totals_fold'")
+    load = Load(mortal, place, server, manager, cases)
+    yield load
+    mortal.revive()
+    mortal.start()
+    load.end()

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ways to lose things: a PostgreSQL of one's own that may be killed, and a proxy that loses what passes through it."""
+"""Ways to lose things: a PostgreSQL of one's own that may be killed, a proxy that loses what passes through it, a disk that
+gets full."""
+import errno
 import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -24,10 +27,10 @@ def send(pid, number):
 class MortalCluster(Cluster):
     """Beside the shared one, which lives on."""
 
-    def __init__(self, workspace, name):
+    def __init__(self, workspace, name, folder=None):
         super().__init__(workspace)
         self.name = name
-        self.folder = workspace.path / f"pg-{name}"
+        self.folder = folder or workspace.path / f"pg-{name}"
 
     def main_database(self):
         database = Database(self, "tantu")
@@ -146,3 +149,42 @@ class Proxy:
             del self.open[link["number"]]
             client.close()
             server.close()
+
+
+class SmallDisk:
+    """A tmpfs of so many KiB over a folder. `refusal`: why it could not be mounted, or None."""
+
+    def __init__(self, folder, kib):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.refusal = self._mount(f"size={kib}k,mode=0755", "-t", "tmpfs", "tantu-test")
+        self.ballast = folder / "ballast"
+
+    def _mount(self, options, *what):
+        done = subprocess.run(["mount", "-o", options, *what, self.folder], text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return (done.stderr.strip() or f"mount ended with {done.returncode}") if done.returncode else None
+
+    def left(self):
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
+
+    def fill(self, leave=0):
+        """Until there is no more than that, whoever takes from it meanwhile."""
+        with open(self.ballast, "ab", buffering=0) as file:
+            while (wanted := self.left() - leave) > 0:
+                try:
+                    file.write(bytes(min(wanted, 1 << 20)))
+                except OSError as refused:
+                    if refused.errno != errno.ENOSPC:
+                        raise
+
+    def free(self):
+        self.ballast.unlink()
+
+    def grow(self, kib):
+        refusal = self._mount(f"remount,size={kib}k")
+        assert refusal is None, refusal
+
+    def unmount(self):
+        if self.refusal is None:
+            subprocess.run(["umount", self.folder], check=True, stdin=subprocess.DEVNULL)

@@ -2,6 +2,8 @@
  * Sealed files: what goes in comes out, and nothing else ever does. */
 #include "service/vault.h"
 #include "unit.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +86,7 @@ static void reads_back(struct place *p, struct slice bytes, size_t step)
 		assert_int_equal(drain(reader, into, step), bytes.len);
 		assert_memory_equal(into, bytes.at, bytes.len);
 		assert_int_equal(sealed_reader_read(reader, into, step), 0);
+		assert_int_equal(sealed_reader_errno(reader), 0);
 		assert_true(sealed_reader_rewind(reader));
 	}
 	sealed_reader_close(&reader);
@@ -154,7 +157,9 @@ static void full_disk_is_reported_and_leaves_nothing(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &small);
 	bool added = sealed_writer_add(writer, (struct slice){ plain, 4 * FRAME });
+	errno = 0;
 	bool finished = sealed_writer_finish(&writer, fingerprint, &bytes);
+	assert_int_equal(errno, EFBIG);
 	setrlimit(RLIMIT_FSIZE, &before);
 	assert_false(added);
 	assert_false(finished);
@@ -187,7 +192,9 @@ static void never_reads_to_its_end(struct place *p, struct slice raw)
 	if (reader) {
 		assert_int_equal(drain(reader, into, 4096), -1);
 		assert_int_equal(sealed_reader_read(reader, into, 4096), -1);
+		assert_int_equal(sealed_reader_errno(reader), EBADMSG);
 	} else {
+		assert_int_equal(errno, EBADMSG);
 		assert_non_null(strstr(p->why, "not a sealed file"));
 	}
 	sealed_reader_close(&reader);
@@ -246,13 +253,51 @@ static void another_key_does_not_open_it(void **state)
 	vault_free(&other);
 }
 
+static int descriptor_of(const char *path)
+{
+	char link[32], found[128];
+	for (int fd = 3; fd < 64; fd++) {
+		snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+		ssize_t len = readlink(link, found, sizeof found - 1);
+		if (len < 0)
+			continue;
+		found[len] = '\0';
+		if (strcmp(found, path) == 0)
+			return fd;
+	}
+	return -1;
+}
+
 static void missing_file_is_refused(void **state)
 {
 	struct place *p = *state;
 	assert_null(sealed_reader_open(p->vault, p->path, p->why, sizeof p->why));
+	assert_int_equal(errno, ENOENT);
 	assert_non_null(strstr(p->why, "No such file"));
 	assert_null(sealed_writer_new(p->vault, "/nowhere/at/all", p->why, sizeof p->why));
+	assert_int_equal(errno, ENOENT);
 	assert_non_null(strstr(p->why, "No such file"));
+}
+
+/* A read that the disk refuses is told from a file that was changed: it may pass. */
+static void the_disks_fault_is_not_the_files(void **state)
+{
+	struct place *p = *state;
+	char into[64];
+	seal(p, SLICE("as it was"), 9);
+	struct sealed_reader *reader = sealed_reader_open(p->vault, p->path, p->why, sizeof p->why);
+	int folder = open(p->folder, O_RDONLY | O_DIRECTORY), fd = descriptor_of(p->path);
+	int file = dup(fd);
+	assert_int_equal(dup2(folder, fd), fd); /* whose reading fails */
+	assert_int_equal(sealed_reader_read(reader, into, sizeof into), -1);
+	assert_int_equal(sealed_reader_errno(reader), EISDIR);
+	assert_int_equal(dup2(file, fd), fd);
+	assert_true(sealed_reader_rewind(reader));
+	assert_int_equal(drain(reader, into, sizeof into - 10), 9);
+	assert_memory_equal(into, "as it was", 9);
+	sealed_reader_close(&reader);
+	close(folder);
+	close(file);
 }
 
 int main(void)
@@ -268,6 +313,7 @@ int main(void)
 		IN_FOLDER(frames_swapped_or_left_out_are_refused),
 		IN_FOLDER(another_key_does_not_open_it),
 		IN_FOLDER(missing_file_is_refused),
+		IN_FOLDER(the_disks_fault_is_not_the_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
