@@ -64,7 +64,8 @@ bool child_start(struct child *child, const struct child_options *o, char *why, 
 	int ends[2] = { -1, -1 };
 	const char *slash = strrchr(o->argv[0], '/');
 	const struct passwd *user = o->user && geteuid() == 0 ? getpwnam(o->user) : NULL;
-	*child = (struct child){ .pid = -1, .pipe = -1, .said = -1, .name = slash ? slash + 1 : o->argv[0] };
+	*child = (struct child){ .pid = -1, .pipe = -1, .said = -1 };
+	snprintf(child->name, sizeof child->name, "%s", slash ? slash + 1 : o->argv[0]);
 	if (o->user && geteuid() == 0 && !user)
 		return fails(why, why_size, o->user, "there is no such user");
 	child->said = memfd_create("said", MFD_CLOEXEC);

@@ -20,9 +20,9 @@ struct child_options {
 
 struct child {
 	pid_t pid;
-	int pipe; /* our end: close it (child_close) so that a reader sees the end; -1: none */
-	int said; /* its standard error */
-	const char *name;
+	int pipe;      /* our end: close it (child_close) so that a reader sees the end; -1: none */
+	int said;      /* its standard error */
+	char name[32]; /* of the program, without its folder */
 };
 
 /* False with the reason; then there is nothing to end. */
