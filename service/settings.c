@@ -17,7 +17,10 @@ static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL
 /* Where the string leads, if it says so. */
 static bool leads_to(const char *value, const char *const *known)
 {
-	PQconninfoOption *parts = PQconninfoParse(value, NULL);
+	char *wrong = NULL;
+	PQconninfoOption *parts = PQconninfoParse(value, &wrong);
+	INVARIANT(parts || wrong); /* neither: no memory */
+	PQfreemem(wrong);
 	bool sound = parts != NULL;
 	for (const PQconninfoOption *p = parts; p && p->keyword; p++) {
 		if (strcmp(p->keyword, "target_session_attrs") != 0 || !p->val)

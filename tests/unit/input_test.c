@@ -135,6 +135,9 @@ static void bodies_are_objects(void **state)
 	body_refused("/body", "{\"number\":1e999}", 400, "json_invalid", NULL);
 	body_refused("/body", "{'text':1}", 400, "json_invalid", NULL);
 	body_refused("/body", "null", 400, "json_invalid", NULL);
+	static const char nul[] = "{\"count\":1\0}"; /* Jansson would pass over it */
+	ask("POST", "/body", JSON, nul, sizeof nul - 1);
+	is_problem("a NUL behind a number", 400, "json_invalid", NULL);
 	body_refused("/body", "[]", 422, "wrong_type", "/");
 	body_refused("/body", "{\"other\":1}", 422, "unknown_field", "/other");
 	body_refused("/body", "{\"a/b~c\":1}", 422, "unknown_field", "/a~1b~0c"); /* a JSON pointer */
