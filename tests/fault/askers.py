@@ -114,7 +114,7 @@ class Load:
         for writer in self.writers:
             if writer.notes[-1][0] != 200:  # it ended between two attempts: the key settles it
                 assert writer.ask().status == 200
-        found = dict(self.database.sql("SELECT c.id, h.village FROM retrofit_case c JOIN household h ON h.id = c.household_id "
-                                       "AND h.plan_region = c.plan_region WHERE c.id = ANY (%s)", self.cases))
-        assert found == {writer.case: f"{writer.number}村" for writer in self.writers}
+        found = self.database.sql("SELECT c.id, h.village, c.version - 1 FROM retrofit_case c JOIN household h ON h.id = c.household_id "
+                                  "AND h.plan_region = c.plan_region WHERE c.id = ANY (%s) ORDER BY 1", self.cases)
+        assert found == sorted((writer.case, f"{writer.number}村", writer.number) for writer in self.writers)
         invariants(self.database)
