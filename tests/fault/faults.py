@@ -162,7 +162,7 @@ class SmallDisk:
 
     def _mount(self, options, *what):
         done = subprocess.run(["mount", "-o", options, *what, self.folder], text=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        return (done.stderr.strip() or f"mount ended with {done.returncode}") if done.returncode else None
+        return (done.stderr.strip() or f"mount ended with {done.returncode}").splitlines()[0] if done.returncode else None
 
     def left(self):
         found = os.statvfs(self.folder)

@@ -110,6 +110,17 @@ def test_a_full_disk_refuses_uploads_and_nothing_else(place, disk, folder, make_
     totals_agree(place)
 
 
+def test_an_import_at_the_machine_onto_a_full_disk(place, disk, folder, make_server, tmp_path):
+    """Said in one line, and nothing of it is kept."""
+    make_server("serve", "--no-work", database=place).stop()  # it makes the key
+    file = tmp_path / "needs.csv"
+    file.write_bytes(rows(1500))
+    disk.fill(64 << 10)
+    done = place.run("import", "--plan", PLAN, file, check=False)
+    assert done.returncode == 1 and "No space left on device" in done.stderr and done.stderr.count("\n") == 1, done
+    assert folder.state() == set()
+
+
 def test_uploads_that_fill_the_disk_together(place, disk, folder, make_server, manager_at):
     """Eight at once onto a disk that has room for three: who finds room is taken whole, the others are refused whole."""
     server = make_server("serve", database=place)

@@ -358,7 +358,8 @@ def test_import_at_the_machine(cluster, database, tmp_path):
     assert json.loads(run("--plan", "tongxin", file, status=0).stdout)["cases_opened"] == 1
     assert own.sql("SELECT count(*) FROM retrofit_case") == [(3,)]
     for arguments, says in ((["--plan", "nothing", file], "--plan"), ([file], "--plan"), (["--plan", "tongxin"], "file"),
-                            (["--plan", "tongxin", tmp_path / "missing.csv"], "missing.csv"), (["--plan", "tongxin", "--mode", "all", file], "--mode"),
+                            (["--plan", "tongxin", tmp_path / "missing.csv"], "missing.csv"), (["--plan", "tongxin", tmp_path], "Is a directory"),
+                            (["--plan", "tongxin", "--mode", "all", file], "--mode"),
                             (["--plan", "tongxin", "--color", "red", file], "--color")):
         done = run(*arguments, status=1)
         assert says in done.stderr and done.stderr.count("\n") == 1 and not done.stdout, (arguments, done.stderr)
