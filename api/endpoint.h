@@ -65,4 +65,15 @@ struct endpoint {
 
 extern const struct endpoint *const endpoint_tables[];
 
+/* What a statement says when it does not do what it was asked. A resource's verdicts stand beside its
+ * endpoints; those of several resources in problem.c. */
+struct verdict {
+	const char *name;
+	int status;
+	const char *title;
+	const char *field; /* NULL: the statement's _field */
+};
+extern const struct verdict verdicts[];              /* of several resources; name NULL ends */
+extern const struct verdict *const verdict_tables[]; /* tables.c; NULL ends */
+
 #endif

@@ -155,14 +155,7 @@ const char *request_headers(struct request *r, const char *more);
 /* problem.c */
 enum step problem(struct request *r, int status, const char *code, const char *field, const char *detail);
 enum step problem_of_reply(struct request *r, const struct db_reply *reply);
-struct verdict {
-	const char *name;
-	int status;
-	const char *title;
-	const char *field; /* NULL: the statement's _field */
-};
 const struct verdict *verdict_of(struct slice name);
-extern const struct verdict verdicts[]; /* name NULL ends */
 void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field,
 		   const char *detail);
 

@@ -297,8 +297,9 @@ static json_t *operation(const struct api *api, const struct route *route)
 static json_t *components(void)
 {
 	json_t *codes = json_array();
-	for (const struct verdict *v = verdicts; v->name; v++)
-		json_array_append_new(codes, json_string(v->name));
+	for (int t = 0; verdict_tables[t]; t++)
+		for (const struct verdict *v = verdict_tables[t]; v->name; v++)
+			json_array_append_new(codes, json_string(v->name));
 	json_t *problem_schema = json_pack(
 		"{s:s, s:[ssss], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:o}, s:{s:s}, s:{s:s}}}", "type",
 		"object", "required", "type", "title", "status", "code", "properties", "type", "type",

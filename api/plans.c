@@ -60,6 +60,12 @@ static const struct field split_in[] = {
 	{ 0 },
 };
 
+static const struct field gate_in[] = {
+	{ "closed", F_BOOL, .required = true },
+	{ "note", F_TEXT, .required = true, .min = 1, .max = 500, .says = "Why" },
+	{ 0 },
+};
+
 const struct endpoint plan_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/plans", SIGNED_IN, .page = "code",
 	  .way = { { NULL, SQL_plans_list, "page.after page.limit" } }, .summary = "Plans" },
@@ -89,5 +95,11 @@ const struct endpoint plan_endpoints[] = {
 	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/targets/{indicator}", RUNS_PLANS, NULL, split_in,
 	  .way = { { NULL, SQL_targets_put, "path.code path.indicator if_match in.items" } },
 	  .summary = "Split a target by county and year" },
+	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/gates", SIGNED_IN,
+	  .way = { { NULL, SQL_plan_gates, "path.code" } },
+	  .summary = "What a case of the plan must have behind it before it enters a stage" },
+	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/gates/{gate}", ROLE_ADMIN, NULL, gate_in,
+	  .way = { { NULL, SQL_plan_gate_put, "path.code path.gate in.closed in.note" } },
+	  .summary = "Open or close a gate of a plan; it is recorded" },
 	{ 0 },
 };

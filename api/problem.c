@@ -13,6 +13,9 @@ const struct verdict verdicts[] = {
 	{ "note_required", 422, "This step needs a reason.", "/note" },
 	{ "not_eligible", 422,
 	  "The household does not fulfil the plan's rule; a plan manager may approve with a reason.", "/to" },
+	{ "devices_only", 422,
+	  "All that was done is hand out devices: that is no retrofit (杜绝以简单配发辅助器具代替改造).",
+	  "/to" },
 	{ "notice_not_over", 422, "The public notice (公示) is not over.", "/happened_at" },
 	{ "happened_in_future", 422, "It cannot have happened in the future.", "/happened_at" },
 	{ "happened_before_plan", 422, "It cannot have happened before the plan began.", "/happened_at" },
@@ -51,9 +54,10 @@ const struct verdict verdicts[] = {
 
 const struct verdict *verdict_of(struct slice name)
 {
-	for (const struct verdict *v = verdicts; v->name; v++)
-		if (slice_is(name, v->name))
-			return v;
+	for (int t = 0; verdict_tables[t]; t++)
+		for (const struct verdict *v = verdict_tables[t]; v->name; v++)
+			if (slice_is(name, v->name))
+				return v;
 	INVARIANT(false); /* a verdict that the table has */
 	return NULL;
 }

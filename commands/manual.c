@@ -186,10 +186,11 @@ static void write_errors(void)
 	write_codes("What is asked", input_codes);
 	printf("\n## The rules of the work\n\n| code | status | means | field | what to do "
 	       "|\n|---|---|---|---|---|\n");
-	for (const struct verdict *v = verdicts; v->name; v++)
-		printf("| `%s` | %d | %s | %s%s%s | %s |\n", v->name, v->status, v->title,
-		       v->field ? "`" : "", v->field ? v->field : "", v->field ? "`" : "",
-		       problem_todo_of_status(v->status));
+	for (int t = 0; verdict_tables[t]; t++)
+		for (const struct verdict *v = verdict_tables[t]; v->name; v++)
+			printf("| `%s` | %d | %s | %s%s%s | %s |\n", v->name, v->status, v->title,
+			       v->field ? "`" : "", v->field ? v->field : "", v->field ? "`" : "",
+			       problem_todo_of_status(v->status));
 	write_codes("A needs file as a whole", file_codes);
 	printf("\nThe codes of single rows (`rejected_by_code`) are those of the column 错误代码 in the file "
 	       "of refused rows.\n");

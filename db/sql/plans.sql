@@ -163,3 +163,28 @@ WITH found AS (
            coalesce(r.version, j.version) AS version
     FROM judged j LEFT JOIN raised r ON true
 )
+
+-- name: plan_gates :many
+-- $1 plan: every gate, whether it is closed for the plan, and who changed that last and why
+SELECT g.code, g.stages, g.code = ANY (p.gates) AS closed, e.at AS changed_at, e.account_id AS changed_by, e.note
+FROM plan p CROSS JOIN case_gate g LEFT JOIN LATERAL (
+    SELECT e.* FROM plan_gate_event e WHERE e.plan_id = p.id AND e.gate = g.code ORDER BY e.id DESC LIMIT 1) AS e ON true
+WHERE p.code = $1::text ORDER BY g.position;
+
+-- name: plan_gate_put :write
+-- $3 plan, $4 gate, $5 closed, $6 note
+WITH judged AS (
+    SELECT p.id, g.code, CASE WHEN p.id IS NULL OR g.code IS NULL OR NOT coalesce(scope_manages(p.region), false) THEN 'not_found' END AS verdict
+    FROM (SELECT 1) AS one LEFT JOIN plan p ON p.code = $3::text LEFT JOIN case_gate g ON g.code = $4::text
+), changed AS (
+    UPDATE plan p SET version = p.version + 1,
+        gates = CASE WHEN $5::boolean THEN array_remove(p.gates, j.code) || j.code ELSE array_remove(p.gates, j.code) END
+    FROM judged j WHERE j.verdict IS NULL AND p.id = j.id RETURNING p.id
+), noted AS (
+    INSERT INTO plan_gate_event (plan_id, gate, closed, note, account_id)
+    SELECT c.id, j.code, $5::boolean, $6::text, scope_account() FROM changed c CROSS JOIN judged j
+    RETURNING at, account_id
+), answer AS (
+    SELECT j.verdict AS _verdict, g.code, g.stages, $5::boolean AS closed, n.at AS changed_at, n.account_id AS changed_by, $6::text AS note
+    FROM judged j LEFT JOIN case_gate g ON g.code = j.code LEFT JOIN noted n ON true
+)

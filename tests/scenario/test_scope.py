@@ -7,6 +7,7 @@ STATEMENTS (or excepted, with a reason), or its test fails."""
 import re
 
 import needs
+import scope_rows
 import psycopg2
 import pytest
 from client import Client
@@ -304,6 +305,7 @@ STATEMENTS = {
     "plan_change": (lambda w: [None, None, "tongxin", None, "a", None, None, None, None, None, None, None, None], PLAN),
     "indicator_put": (lambda w: [None, None, "tongxin", "households", "a", None, None, "household", 1, "at_least", "period",
                                  True, None], ()),
+    "plan_gate_put": (lambda w: [None, None, "tongxin", "order", False, "why"], {"code", "stages", "closed", "note"}),
     "targets_put": (lambda w: [None, None, "tongxin", "households", None, '[{"year": 2024, "value": 1}]'],
                     {"indicator", "target", "version"}),
     "region_create": (lambda w: [None, None, "640324999", "a", "640324"], ()),
@@ -320,6 +322,7 @@ STATEMENTS = {
     "verify_totals": (lambda w: [], ()),
     "verify_counts": (lambda w: [], ()),
 }
+STATEMENTS |= scope_rows.merged("STATEMENTS", dict)
 # Not run: there is nothing foreign in what they show.
 EXCEPTED = {
     "scope_set": "sets the scope itself",
@@ -328,7 +331,8 @@ EXCEPTED = {
     "regions_list": "public: the same for everybody", "region_get": "public: the same for everybody",
     "transition_rules": "public: the rules are no secret",
     "contractors_list": "names of firms, for everybody who signs in", "centres_list": "names of centres, likewise",
-    "plans_list": "plans are no secret within the service", "plan_get": "plans are no secret within the service",
+    "plans_list": "plans are no secret within the service", "plan_gates": "rules of plans, likewise",
+    "plan_get": "plans are no secret within the service",
     "targets_get": "targets are no secret within the service",
     "import_regions": "region codes only",
     "load_regions": "run by tantu_owner in `tantu migrate`", "load_lineage": "run by tantu_owner in `tantu migrate`",
@@ -344,6 +348,7 @@ EXCEPTED = {
     "installation_figures": "when backups were made, of the whole service; asked by the service itself only",
     "totals_fold": "moves deltas of all regions into totals, which changes no figure; tells only how many",
 }
+EXCEPTED |= scope_rows.merged("EXCEPTED", dict)
 # What is an administrator's to see and do: accounts and sessions, the queue, plans and regions (SPEC §1).
 ADMINISTRATORS = {
     "sign_in_begin", "sign_in_failed", "account_unlock", "account_events", "session_open", "session_find", "session_close", "account_get", "account_named",
@@ -351,15 +356,15 @@ ADMINISTRATORS = {
     "account_change", "clean_up", "job_claim", "job_complete", "job_give_back", "job_finish", "job_hold", "job_fail", "job_extend",
     "job_rescue", "job_next",
     "jobs_list", "job_get", "job_retry", "plan_create", "plan_change", "indicator_put", "targets_put", "region_create",
-    "region_recode"}
+    "region_recode", "plan_gate_put"} | scope_rows.merged("ADMINISTRATORS", set)
 
 PUBLIC_TABLES = {
     "schema_version": "numbers of migrations", "installation": "a number of its own", "backup_record": "names and times",
     "region": "names of places", "region_code": "names of places",
     "contractor": "names of firms", "centre": "names of centres", "eligibility_rule": "rules", "hardship": "rules",
-    "transition_rule": "rules", "stage_limit": "rules", "stage_name": "rules"}
+    "transition_rule": "rules", "stage_limit": "rules", "stage_name": "rules", "case_gate": "rules", **scope_rows.merged("PUBLIC_TABLES", dict)}
 # Protected against writing, but to be read by everybody.
-READ_BY_ALL = {"plan", "indicator", "target_split"}
+READ_BY_ALL = {"plan", "indicator", "target_split", "measure"} | scope_rows.merged("READ_BY_ALL", set)
 
 
 @pytest.fixture(scope="module")
@@ -378,11 +383,16 @@ def tongxin(cluster, database, contract):
     move(manager, cases[2], "approved", key="a-key-of-tongxin")
     manager.get(f"/cases/{cases[0]}/persons")
     admin.put("/plans/tongxin/targets/households", {"items": [{"year": 2023, "value": 5}]})
+    admin.put("/plans/tongxin/gates/notice", {"closed": False, "note": "试验"})
+    for module in scope_rows.MODULES:
+        if hasattr(module, "fill"):
+            module.fill(manager, admin, cases, people)
     for client in (admin, *people.made):
         client.close()
     server.stop()
     with own.connect("super") as connection, connection.cursor() as cursor:
         cursor.execute(WORLD)
+        cursor.execute(scope_rows.merged("WORLD", str) or "SELECT")
         cursor.execute("""SELECT id, (SELECT running FROM world), (SELECT token FROM world), (SELECT dead FROM world),
             (SELECT import FROM world), (SELECT attempt FROM world) FROM account WHERE name = %s""", (manager.user,))
         account, running, token, dead, number, attempt = cursor.fetchone()
@@ -426,6 +436,13 @@ SELECT decode(repeat('cd', 32), 'hex'), id, now() - interval '1 day' FROM accoun
 INSERT INTO sign_in_attempt (account_key, address_key, account_id)
 SELECT decode(repeat('ab', 32), 'hex'), decode(repeat('cd', 32), 'hex'), id FROM account WHERE role = 'manager';
 INSERT INTO account_event (account_id, what) SELECT id, 'locked_out' FROM account WHERE role = 'manager';
+INSERT INTO measure (code, kind, name_zh, name_ko, name_en, unit) VALUES ('a_measure', 'retrofit', 'a', 'a', 'a', '件') ON CONFLICT DO NOTHING;
+INSERT INTO case_item (plan_region, case_id, number, room, measure, kind, name, unit, quantity, price)
+SELECT plan_region, id, 900, 'a', 'a_measure', 'retrofit', 'a', '件', 1, 1 FROM retrofit_case ORDER BY id LIMIT 1;
+INSERT INTO photo (hash, kind, bytes, width, height) VALUES (decode(repeat('ef', 32), 'hex'), 'jpeg', 1, 1, 1);
+INSERT INTO case_photo (plan_region, id, case_id, slot, item, photo, taken_at, account_id)
+SELECT plan_region, id_in(plan_region, 'case_photo_number'), id, 'before', 900, decode(repeat('ef', 32), 'hex'), now(), 1
+FROM retrofit_case ORDER BY id LIMIT 1;
 CREATE TABLE world AS SELECT (SELECT id FROM job WHERE lease_token = 900001) AS running, 900001 AS token,
     (SELECT id FROM job WHERE state = 'dead') AS dead, (SELECT max(id) FROM sign_in_attempt) AS attempt, (SELECT id FROM needs_import WHERE file = 'a-file') AS import
 """
@@ -550,7 +567,7 @@ def test_a_plain_select_under_a_foreign_scope_is_empty(foreigner, scope):
     seen = {}
     for table, protected in foreigner.tables.items():
         if not protected or table in READ_BY_ALL or \
-                (scope == "admin" and table in ("account", "session", "job", "sign_in_attempt", "account_event")):
+                (scope == "admin" and table in ("account", "session", "job", "sign_in_attempt", "account_event", "plan_gate_event")):
             continue
         foreigner.put_on(scope)
         foreigner.cursor.execute(f'SELECT count(*) FROM "{table}"')
@@ -560,7 +577,7 @@ def test_a_plain_select_under_a_foreign_scope_is_empty(foreigner, scope):
     assert not {table: count for table, count in seen.items() if count}
 
 
-@pytest.mark.parametrize("view", ["delta_effect", "event_effect", "household_standing"])
+@pytest.mark.parametrize("view", ["delta_effect", "event_effect", "household_standing", *scope_rows.merged("VIEWS", list)])
 @pytest.mark.parametrize("scope", FOREIGN)
 def test_a_view_is_no_way_around(foreigner, view, scope):
     foreigner.put_on(scope)
