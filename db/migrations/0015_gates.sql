@@ -153,7 +153,8 @@ BEGIN
     RETURN verdict || lacking;
 END $$;
 
--- The first closed gate on the way of `c` into `wanted`; NULL: none. A program older than the gates has no word for what they say.
+-- The first closed gate on the way of `c` into `wanted`; NULL: none. (NULL || '{a}' is an array, so it is the first word that
+-- tells whether a gate said something.) A program older than the gates has no word for what they say.
 CREATE FUNCTION case_barred(c retrofit_case, wanted stage, day date, closed text[], notice_before text) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -162,7 +163,7 @@ BEGIN
     IF wanted = notice_before AND 'notice' = ANY (closed) THEN
         said := gate_notice(c, day);
     END IF;
-    IF said IS NOT NULL THEN
+    IF said[1] IS NOT NULL THEN
         NULL;
     ELSIF wanted = 'surveyed' AND 'survey' = ANY (closed) THEN
         said := gate_survey(c, day);
@@ -171,19 +172,27 @@ BEGIN
     ELSIF wanted = 'assigned' AND 'order' = ANY (closed) THEN
         said := gate_order_given(c, day);
     ELSIF wanted = 'building' THEN
-        said := coalesce(CASE WHEN 'order' = ANY (closed) AND c.stage = 'assigned' THEN gate_order_accepted(c, day) END,
-                         CASE WHEN 'before_photos' = ANY (closed) THEN gate_before_photos(c, day) END);
+        IF 'order' = ANY (closed) AND c.stage = 'assigned' THEN
+            said := gate_order_accepted(c, day);
+        END IF;
+        IF said[1] IS NULL AND 'before_photos' = ANY (closed) THEN
+            said := gate_before_photos(c, day);
+        END IF;
     ELSIF wanted = 'built' AND 'after_photos' = ANY (closed) THEN
         said := gate_after_photos(c, day);
     ELSIF wanted = 'accepted' THEN
-        said := coalesce(gate_devices_only(c), CASE WHEN 'inspection' = ANY (closed) THEN gate_inspection_passed(c, day) END);
+        said := gate_devices_only(c);
+        IF said[1] IS NULL AND 'inspection' = ANY (closed) THEN
+            said := gate_inspection_passed(c, day);
+        END IF;
     ELSIF wanted = 'rework' AND 'inspection' = ANY (closed) THEN
         said := gate_inspection_failed(c, day);
     END IF;
-    IF said IS NOT NULL AND coalesce(substring(current_setting('application_name') FROM '^tantu/([0-9]+)')::int < 15, false) THEN
-        said := '{stage_not_allowed}';
+    IF said[1] IS NULL THEN
+        RETURN NULL;
     END IF;
-    RETURN said;
+    RETURN CASE WHEN coalesce(substring(current_setting('application_name') FROM '^tantu/([0-9]+)')::int < 15, false)
+                THEN '{stage_not_allowed}' ELSE said END;
 END $$;
 
 -- As in 0004, then the gates; `lacking` is what they miss.
