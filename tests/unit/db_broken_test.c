@@ -1,91 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The database layer when connections break: who is answered what, once, and that it recovers by itself. */
-#include "db_rig.h"
+#include "db_sessions.h"
 #include <signal.h>
-
-static struct pg pg;
-static PGconn *super, *watch; /* one holds locks while the other looks */
-static struct rig rig;
-static struct seen seen[64];
-static unsigned char tokens[64][32];
-
-static int start(void **state)
-{
-	char why[300];
-	(void)state;
-	log_set_level(LOG_ERROR);
-	if (!pg_start(&pg) || !db_migrate(pg.owner, why, sizeof why) ||
-	    !db_administrator_make(pg.owner, "admin", "hash", why, sizeof why))
-		return -1;
-	super = pg_connect(pg.super);
-	watch = pg_connect(pg.super);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	PQfinish(super);
-	PQfinish(watch);
-	pg_destroy(&pg);
-	return 0;
-}
-
-static int open_pool(void **state)
-{
-	(void)state;
-	memset(seen, 0, sizeof seen);
-	pg_ask(super, "DELETE FROM session");
-	rig_open(&rig, pg.app);
-	return 0;
-}
-
-static int close_pool(void **state)
-{
-	(void)state;
-	rig_close(&rig);
-	return 0;
-}
 
 static void read_account(int number)
 {
 	static const struct db_value id = { "1", 0, false };
-	struct db_scope system = db_scope_system();
-	struct db_step step = { SQL_account_get, 1, &id };
-	seen[number].call = db_submit(rig.db, &system, &step, 1, seen_done, &seen[number]);
+	submit(number, SQL_account_get, &id, 1);
 }
 
 static void write_session(int number)
 {
-	static struct db_value values[64][4];
-	struct db_scope system = db_scope_system();
-	struct db_step step = { SQL_session_open, 4, values[number] };
-	tokens[number][0] = (unsigned char)number;
-	values[number][0] = db_bytes(tokens[number], 32);
-	values[number][1] = db_text("1");
-	values[number][2] = db_text("3600");
-	seen[number].call = db_submit(rig.db, &system, &step, 1, seen_done, &seen[number]);
-}
-
-static int answered(int count)
-{
-	int n = 0;
-	for (int i = 0; i < count; i++)
-		n += seen[i].answers;
-	return n;
-}
-
-static int with_outcome(int count, enum db_outcome outcome)
-{
-	int n = 0;
-	for (int i = 0; i < count; i++)
-		n += seen[i].answers == 1 && seen[i].outcome == outcome;
-	return n;
-}
-
-static int sessions(void)
-{
-	return pg_number(watch, "SELECT count(*) FROM session");
+	open_session(number, false, "1", "3600");
 }
 
 #define OURS " FROM pg_stat_activity WHERE application_name LIKE 'tantu/%' "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What db_test.c runs on: a PostgreSQL with traps in it, and calls that open sessions. */
+ * What tests of the database layer run on: a PostgreSQL with traps in it, and calls that open sessions. */
 #ifndef TESTS_UNIT_DB_SESSIONS_H
 #define TESTS_UNIT_DB_SESSIONS_H
 
