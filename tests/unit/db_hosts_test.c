@@ -208,9 +208,9 @@ static void a_primary_that_turns_read_only_is_left(void **state)
 static void a_read_only_server_is_not_connected_to(void **state)
 {
 	(void)state;
-	forbid_writing(true);
-	UNTIL(&rig, is_read_only());
 	rig_begin(&rig, pg.app);
+	forbid_writing(true);
+	UNTIL(&rig, is_read_only()); /* turns the rig's loop: it must have one */
 	rig.db = db_open(&rig.loop, &rig.options, rig.metrics);
 	UNTIL(&rig, rig_metric(&rig, "tantu_db_connect_failures_total{server=\"primary\"}") > 3);
 	assert_int_equal(rig.ready, 0);
