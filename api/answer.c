@@ -258,6 +258,19 @@ static struct slice write_etag(const struct source *s, const struct row_plan *pl
 	return tag;
 }
 
+static enum step print_json(struct request *r, const struct buffer *json)
+{
+	const struct sheet *sheet = r->route->sheet;
+	struct buffer page;
+	json_t *data = json->failed ? NULL : json_loadb(json->at, json->len, 0, NULL);
+	if (!data)
+		return problem(r, 500, "answer_too_large", NULL, NULL);
+	buffer_init(&page, http_arena(r->x), 16384);
+	sheet_write(sheet, data, &page);
+	json_decref(data);
+	return send_buffer(r, 200, "text/html; charset=utf-8", sheet_headers(sheet), &page);
+}
+
 static enum step answer_row(struct request *r, const struct row_plan *plan, const struct source *s)
 {
 	struct buffer out;
@@ -302,6 +315,20 @@ static const char *next_link(struct request *r, const struct row_plan *plan, con
 	return out.failed ? NULL : out.at;
 }
 
+/* "items" of the first rows. */
+static void write_items(struct request *r, const struct row_plan *plan, struct source *s, int count,
+			struct buffer *out)
+{
+	buffer_init(out, http_arena(r->x), 256 + (size_t)count * 400);
+	buffer_text(out, "{\"items\":[");
+	for (s->row = 0; s->row < count; s->row++) {
+		if (s->row)
+			buffer_char(out, ',');
+		write_row(r, plan, s, out);
+	}
+	buffer_text(out, "]}");
+}
+
 static enum step answer_many(struct request *r, const struct row_plan *plan, struct source *s)
 {
 	struct buffer out;
@@ -312,14 +339,7 @@ static enum step answer_many(struct request *r, const struct row_plan *plan, str
 		s->row = count - 1;
 		link = next_link(r, plan, s);
 	}
-	buffer_init(&out, http_arena(r->x), 256 + (size_t)count * 400);
-	buffer_text(&out, "{\"items\":[");
-	for (s->row = 0; s->row < count; s->row++) {
-		if (s->row)
-			buffer_char(&out, ',');
-		write_row(r, plan, s, &out);
-	}
-	buffer_text(&out, "]}");
+	write_items(r, plan, s, count, &out);
 	int status = r->route->endpoint->status;
 	return send_buffer(r, status ? status : 200, "application/json", link, &out);
 }
@@ -334,6 +354,25 @@ enum step answer_rows(struct request *r, const struct db_rows *rows)
 	if (db_row_count(rows) == 0)
 		return problem(r, 404, "not_found", NULL, NULL);
 	return answer_row(r, plan, &source);
+}
+
+enum step answer_sheet(struct request *r, const struct db_rows *rows)
+{
+	enum sql statement = r->way->way->statement;
+	const struct row_plan *plan = &r->api->plans[statement];
+	struct source source = { .rows = rows, .shape = db_shape_of(r->api->options.db, statement) };
+	struct buffer json;
+	if (sql_texts[statement].shape == SQL_SHAPE_many) {
+		write_items(r, plan, &source, db_row_count(rows), &json);
+		return print_json(r, &json);
+	}
+	if (db_row_count(rows) == 0)
+		return problem(r, 404, "not_found", NULL, NULL);
+	if (!is_null(&source, plan->verdict))
+		return answer_verdict(r, plan, &source);
+	buffer_init(&json, http_arena(r->x), 4096);
+	write_row(r, plan, &source, &json);
+	return print_json(r, &json);
 }
 
 enum step answer_kept(struct request *r, struct slice json)

@@ -193,6 +193,22 @@ static bool compile_way(struct compiling *c, const struct way *way)
 	return true;
 }
 
+/* Every way must have what the template asks for. */
+static bool compile_sheet(struct compiling *c)
+{
+	const char *name = c->route->endpoint->sheet, *stranger = NULL;
+	char why[160];
+	c->route->sheet = sheet_compile(c->api->arena, name, why, sizeof why);
+	if (!c->route->sheet)
+		return wrong(c, name, why);
+	for (int i = 0; i < c->route->ways && !stranger; i++) {
+		enum sql statement = c->route->way[i].way->statement;
+		stranger = sheet_stranger(c->route->sheet, db_shape_of(c->api->options.db, statement),
+					  sql_texts[statement].shape == SQL_SHAPE_many);
+	}
+	return !stranger || wrong(c, "prints what its statement does not tell:", stranger);
+}
+
 static void route_metrics(struct api *api, struct route *route)
 {
 	static const char *const methods[] = {
@@ -222,6 +238,8 @@ static bool compile_route(struct compiling *c, const struct endpoint *e)
 			return false;
 	if (c->route->ways == 0 && !e->steps)
 		return wrong(c, "has neither statement nor steps", "");
+	if (e->sheet && !compile_sheet(c))
+		return false;
 	route_metrics(c->api, c->route);
 	return true;
 }

@@ -8,5 +8,8 @@ const struct verdict design_verdicts[] = {
 };
 
 const struct endpoint design_endpoints[] = {
+	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/plan-sheet", SEES_CASES, .sheet = "plan_sheet",
+	  .way = { { NULL, SQL_case_plan_sheet, "path.id" } },
+	  .summary = "The one-page plan (一户一方案) on A4, with name and address; the reading is recorded" },
 	{ 0 },
 };

@@ -351,11 +351,20 @@ enum step step_answer(struct request *r)
 	return problem_of_reply(r, reply);
 }
 
+static enum step step_print(struct request *r)
+{
+	if (r->reply->outcome != DB_OK)
+		return problem_of_reply(r, r->reply);
+	return answer_sheet(r, &r->reply->rows[0]);
+}
+
 /* Goes on with what the endpoint has of its own, or with its statement. */
 static enum step step_own(struct request *r)
 {
 	static request_step *const ordinary[] = { step_ask, step_answer, NULL };
-	r->step = r->route->endpoint->steps ? r->route->endpoint->steps : ordinary;
+	static request_step *const printed[] = { step_ask, step_print, NULL };
+	request_step *const *own = r->route->endpoint->steps;
+	r->step = own ? own : r->route->sheet ? printed : ordinary;
 	return STEP_NEXT;
 }
 

@@ -9,6 +9,7 @@
 #include "api/budget.h"
 #include "api/endpoint.h"
 #include "api/session_cache.h"
+#include "api/sheet.h"
 #include <jansson.h>
 
 enum { PATH_VALUES = 3, TRACES = 64, STEP_VALUES = 8 };
@@ -47,6 +48,7 @@ struct bound_way {
 /* An endpoint, checked and compiled at start. */
 struct route {
 	const struct endpoint *endpoint;
+	const struct sheet *sheet; /* compiled, when the endpoint has one */
 	int query_fields, body_fields;
 	int ways;
 	struct bound_way way[WAYS];
@@ -147,6 +149,7 @@ enum step guard_expectation(struct request *r);
 
 /* answer.c: each ends the request and returns STEP_DONE */
 enum step answer_rows(struct request *r, const struct db_rows *rows);
+enum step answer_sheet(struct request *r, const struct db_rows *rows); /* the same, printed */
 enum step answer_kept(struct request *r, struct slice json); /* an answer kept under the Idempotency-Key */
 enum step answer_json(struct request *r, int status, struct slice body, const char *headers);
 enum step answer_raw(struct request *r, const struct http_response *response);

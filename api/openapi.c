@@ -196,7 +196,7 @@ static json_t *success(const struct api *api, const struct route *route)
 {
 	const struct endpoint *e = route->endpoint;
 	json_t *schema = NULL;
-	if (e->plain)
+	if (e->plain || e->sheet)
 		schema = e->says ? json_loads(e->says, 0, NULL) : NULL;
 	else
 		schema = answer_schema(api, route);
@@ -204,6 +204,8 @@ static json_t *success(const struct api *api, const struct route *route)
 	if (schema)
 		json_object_set_new(answer, "content",
 				    json_pack("{s:{s:o}}", "application/json", "schema", schema));
+	else if (e->sheet)
+		json_object_set_new(answer, "content", media_types("text/html"));
 	else if (e->media)
 		json_object_set_new(answer, "content", media_types(e->media));
 	if (may_be_stale(route))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Statements, migrations and the data to load become C: generated/embedded.c and generated/statements.h.
+# Statements, migrations, the data to load and the pages to print become C: generated/embedded.c and generated/statements.h.
 add_executable(tantu_embed ${CMAKE_SOURCE_DIR}/db/embed.c)
 target_compile_options(tantu_embed PRIVATE -fno-sanitize=all)
 target_link_options(tantu_embed PRIVATE -fno-sanitize=all) # it leaves its memory to its end
 file(GLOB TANTU_STATEMENTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/sql/*.sql)
 file(GLOB TANTU_MIGRATIONS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/migrations/*.sql)
-file(GLOB TANTU_LOADED CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/data/*)
+file(GLOB TANTU_LOADED CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/db/data/* ${CMAKE_SOURCE_DIR}/api/sheets/*.html)
 if(TANTU_COVERAGE) # these statements say which of their arms were taken
   foreach(name cases totals)
     set(source ${CMAKE_SOURCE_DIR}/db/sql/${name}.sql)

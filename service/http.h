@@ -119,8 +119,8 @@ struct http_response {
 };
 /* Exactly once an exchange; dropped when http_gone. Nothing is called back from inside it, and x stays whole
  * until the caller has returned to the loop. Adds Date, Content-Length, Connection and the fixed security
- * headers (Cache-Control: no-store unless extra_headers has one). If the body of the request was not read to
- * its end, the connection closes after the answer. */
+ * headers (Cache-Control: no-store and the strictest Content-Security-Policy unless extra_headers has one).
+ * If the body of the request was not read to its end, the connection closes after the answer. */
 void http_respond(struct http_exchange *x, const struct http_response *response);
 bool http_responded(const struct http_exchange *x);
 /* Nobody waits for an answer any more (the client left, or was refused): http_respond would do nothing. */

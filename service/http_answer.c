@@ -10,24 +10,24 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 
-/* Nothing that is answered is a page: a browser that shows it shall load, run, frame and send nothing. */
 static const char fixed_fields[] = "X-Content-Type-Options: nosniff\r\n"
 				   "Referrer-Policy: no-referrer\r\n"
-				   "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; "
-				   "base-uri 'none'; form-action 'none'\r\n"
 				   "Cross-Origin-Opener-Policy: same-origin\r\n"
 				   "Cross-Origin-Resource-Policy: same-origin\r\n";
+/* What is no page of its own: a browser that shows it shall load, run, frame and send nothing. */
+static const char no_content[] = "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; "
+				 "base-uri 'none'; form-action 'none'\r\n";
 static const char no_store[] = "Cache-Control: no-store\r\n";
 static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /* More than everything in a head but the content type and the extra fields. */
 enum { HEAD_ROOM = 768 };
 
-static bool sets_cache_control(const char *lines)
+static bool sets(const char *lines, const char *name)
 {
-	static const char name[] = "cache-control:";
+	size_t len = strlen(name);
 	while (lines && *lines) {
-		if (strncasecmp(lines, name, sizeof(name) - 1) == 0)
+		if (strncasecmp(lines, name, len) == 0 && lines[len] == ':')
 			return true;
 		lines = strchr(lines, '\n');
 		lines = lines ? lines + 1 : NULL;
@@ -78,8 +78,10 @@ static void write_head(struct buffer *head, const struct http_exchange *x,
 	buffer_add(head, fixed_fields, sizeof(fixed_fields) - 1);
 	if (x->secure)
 		buffer_text(head, x->server->hsts);
-	if (!sets_cache_control(response->extra_headers))
+	if (!sets(response->extra_headers, "cache-control"))
 		buffer_add(head, no_store, sizeof(no_store) - 1);
+	if (!sets(response->extra_headers, "content-security-policy"))
+		buffer_add(head, no_content, sizeof(no_content) - 1);
 	if (response->extra_headers)
 		buffer_text(head, response->extra_headers);
 	buffer_slice(head, SLICE("\r\n"));
