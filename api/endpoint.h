@@ -20,7 +20,8 @@ enum field_kind {
 	F_REGION,  /* six or nine digits */
 	F_CITIZEN, /* 18 characters; bound as its keyed hash */
 	F_OBJECT,  /* any JSON object, at most max bytes as text */
-	F_ITEMS    /* an array of at most max objects with the fields `items` */
+	F_ITEMS,   /* an array of at most max objects with the fields `items` */
+	F_TEXTS    /* an array of at most max texts of 1..100 code points, each one of `of` if that is given */
 };
 struct field {
 	const char *name; /* NULL ends a table */

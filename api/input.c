@@ -196,6 +196,19 @@ static enum step check_item(struct request *r, const struct field *f, const json
 	return STEP_NEXT;
 }
 
+static enum step check_entry(struct request *r, const struct field *f, const json_t *entry, size_t number)
+{
+	struct db_value ignored;
+	struct field named = { .name = arena_printf(http_arena(r->x), "%s/%zu", f->name, number),
+			       .kind = f->of ? F_ENUM : F_TEXT,
+			       .required = true,
+			       .max = 100,
+			       .of = f->of };
+	if (f->kind == F_ITEMS)
+		return check_item(r, f, entry, number);
+	return named.name ? take_value(r, &named, entry, &ignored) : wrong(r, "too_long", f->name, NULL);
+}
+
 static enum step take_items(struct request *r, const struct field *f, const json_t *v, struct db_value *out)
 {
 	size_t i;
@@ -206,7 +219,7 @@ static enum step take_items(struct request *r, const struct field *f, const json
 		return wrong(r, "too_long", f->name,
 			     arena_printf(http_arena(r->x), "At most %d entries.", (int)f->max));
 	json_array_foreach ((json_t *)(uintptr_t)v, i, item)
-		if (check_item(r, f, item, i) != STEP_NEXT)
+		if (check_entry(r, f, item, i) != STEP_NEXT)
 			return STEP_DONE;
 	return take_dump(r, f, v, out);
 }
@@ -230,6 +243,7 @@ static enum step take_value(struct request *r, const struct field *f, const json
 			return wrong(r, "wrong_type", f->name, "An object.");
 		return take_dump(r, f, v, out);
 	case F_ITEMS:
+	case F_TEXTS:
 		return take_items(r, f, v, out);
 	default:
 		if (!json_is_string(v))

@@ -70,6 +70,10 @@ static json_t *bare_schema(const struct field *f)
 	case F_ITEMS:
 		return json_pack("{s:s, s:I, s:o}", "type", "array", "maxItems", (json_int_t)f->max, "items",
 				 fields_schema(f->items));
+	case F_TEXTS:
+		return json_pack("{s:s, s:I, s:o}", "type", "array", "maxItems", (json_int_t)f->max, "items",
+				 f->of ? enum_schema(f)
+				       : text_schema(&(struct field){ .required = true, .max = 100 }));
 	}
 	return json_object();
 }

@@ -269,16 +269,22 @@ static bool load_csv(PGconn *pg, enum sql statement, const char *name, char *why
 	return done;
 }
 
-bool db_load(const char *conninfo, char *why, size_t why_size)
+static bool load_json(PGconn *pg, enum sql statement, const char *name, char *why, size_t why_size)
 {
 	char added[32];
-	const char *plans[] = { loaded_file("plans.json")->text };
+	const char *values[] = { loaded_file(name)->text };
+	return ask(pg, statement, values, 1, added, why, why_size);
+}
+
+bool db_load(const char *conninfo, char *why, size_t why_size)
+{
 	PGconn *pg = owner_connect(conninfo, why, why_size);
 	if (!pg)
 		return false;
 	bool done = load_csv(pg, SQL_load_regions, "regions.csv", why, why_size) &&
 		    load_csv(pg, SQL_load_lineage, "region_lineage.csv", why, why_size) &&
-		    ask(pg, SQL_load_plans, plans, 1, added, why, why_size);
+		    load_json(pg, SQL_load_plans, "plans.json", why, why_size) &&
+		    load_json(pg, SQL_load_catalogue, "catalogue.json", why, why_size);
 	PQfinish(pg);
 	return done;
 }

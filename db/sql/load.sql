@@ -47,6 +47,32 @@ WITH given AS (
 )
 SELECT count(*) AS added FROM added;
 
+-- name: load_catalogue :one start
+-- $1: the text of db/data/catalogue.json. What an administrator has made of an entry stays as it is.
+WITH measures AS (
+    SELECT * FROM json_to_recordset($1::json->'measures') AS g (code text, kind text, name_zh text, name_ko text, name_en text,
+        unit text, rooms json, needs json)
+), measured AS (
+    INSERT INTO measure (code, kind, name_zh, name_ko, name_en, unit, rooms)
+    SELECT code, kind, name_zh, name_ko, name_en, unit, texts_of(rooms) FROM measures
+    ON CONFLICT DO NOTHING RETURNING code
+), meant AS (
+    INSERT INTO measure_need (kind, item, measure)
+    SELECT g.kind, w.item, g.code FROM measures g JOIN measured USING (code) CROSS JOIN unnest(texts_of(g.needs)) AS w (item)
+    ON CONFLICT DO NOTHING
+), problems AS (
+    SELECT * FROM json_to_recordset($1::json->'problems') AS g (code text, name_zh text, name_ko text, name_en text, rooms json, measures json)
+), posed AS (
+    INSERT INTO problem (code, name_zh, name_ko, name_en, rooms)
+    SELECT code, name_zh, name_ko, name_en, texts_of(rooms) FROM problems
+    ON CONFLICT DO NOTHING RETURNING code
+), answered AS (
+    INSERT INTO problem_measure (problem, measure, position)
+    SELECT g.code, a.measure, a.position FROM problems g JOIN posed USING (code)
+    CROSS JOIN unnest(texts_of(g.measures)) WITH ORDINALITY AS a (measure, position)
+)
+SELECT (SELECT count(*) FROM measured) + (SELECT count(*) FROM posed) AS added;
+
 -- name: load_administrator :one start
 -- $1 name, $2 password hash; only while there is no account at all; another `tantu migrate` may be doing the same
 WITH added AS (

@@ -33,6 +33,8 @@ static const struct field body[] = {
 	{ "c", F_CITIZEN },
 	{ "o", F_OBJECT, .max = 100 },
 	{ "l", F_ITEMS, .max = 3, .items = part },
+	{ "x", F_TEXTS, .max = 3 },
+	{ "y", F_TEXTS, .max = 3, .of = colours },
 	{ 0 },
 };
 enum { QUERY_FIELDS = sizeof query / sizeof query[0] - 1, BODY_FIELDS = sizeof body / sizeof body[0] - 1 };
@@ -59,7 +61,7 @@ static void check_value(const struct field *f, const struct db_value *value)
 		double n = strtod(text.at, &end);
 		INVARIANT(*end == 0 && n >= (double)f->min && n <= (double)f->max);
 	}
-	if (f->kind == F_OBJECT || f->kind == F_ITEMS) {
+	if (f->kind == F_OBJECT || f->kind == F_ITEMS || f->kind == F_TEXTS) {
 		json_t *json = json_loadb(text.at, text.len, 0, NULL);
 		INVARIANT(json_is_object(json) || json_is_array(json));
 		json_decref(json);

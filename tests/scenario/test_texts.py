@@ -72,6 +72,11 @@ WAYS = {
     ("PATCH", "/api/v1/plans/{code}"): lambda w: (w.admin, "/plans/texts", {}),
     ("PUT", "/api/v1/plans/{code}/indicators/{indicator}"): lambda w: (w.admin, "/plans/texts/indicators/odd", {
         "name_zh": "a", "unit": "piece", "target": 1, "direction": "at_least", "per": "year"}),
+    ("PUT", "/api/v1/plans/{code}/gates/{gate}"): lambda w: (w.admin, "/plans/texts/gates/notice", {"closed": True}),
+    ("POST", "/api/v1/measures"): lambda w: (w.admin, "/measures", {"code": f"texts_{next(numbers)}", "kind": "retrofit", "name_zh": "a", "unit": "a"}),
+    ("PATCH", "/api/v1/measures/{code}"): lambda w: (w.admin, "/measures/ramp", {}),
+    ("POST", "/api/v1/problems"): lambda w: (w.admin, "/problems", {"code": f"texts_{next(numbers)}", "name_zh": "a"}),
+    ("PATCH", "/api/v1/problems/{code}"): lambda w: (w.admin, "/problems/squat_toilet", {}),
     ("POST", "/api/v1/regions"): lambda w: (w.admin, "/regions", {"code": f"640390{next(numbers) % 899 + 100}", "name": "a", "parent": "640390"}),
     ("POST", "/api/v1/regions/{code}/recode"): lambda w: (w.admin, "/regions/640390/recode", {"code": "640390"}),
     ("POST", "/api/v1/session"): lambda w: (w.admin, "/session", {"user": "nobody", "password": ""}),
@@ -86,7 +91,8 @@ HASHED = {("POST", "/api/v1/users", "user"): {}, ("POST", "/api/v1/users", "cont
 
 # They name something that would have to be there, or have a form of their own.
 REFERENCES = {("PATCH", "/api/v1/cases/{id}", "contractor"), ("PATCH", "/api/v1/cases/{id}", "assessor"),
-              ("POST", "/api/v1/cases/{id}/transitions", "contractor"), ("POST", "/api/v1/plans", "code")}
+              ("POST", "/api/v1/cases/{id}/transitions", "contractor"), ("POST", "/api/v1/plans", "code"),
+              ("POST", "/api/v1/measures", "code"), ("POST", "/api/v1/problems", "code")}
 # What no answer shows.
 KEPT = {("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
     "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0]}

@@ -24,10 +24,11 @@ static const struct field body[] = {
 	{ "number", F_NUMBER, .min = 0, .max = 10 },
 	{ "object", F_OBJECT, .max = 100 },
 	{ "items", F_ITEMS, .max = 3, .items = part },
+	{ "words", F_TEXTS, .max = 3 },
 	{ 0 },
 };
 static const struct endpoint by_code = { HTTP_METHOD_POST, "/x", ANYBODY, query, body, .page = "code" };
-enum { QUERY_FIELDS = 3, BODY_FIELDS = 5, PLENTY = 1 << 20 };
+enum { QUERY_FIELDS = 3, BODY_FIELDS = 6, PLENTY = 1 << 20 };
 
 /* A request read with an arena of `cap` bytes; the answer's status and code, 0 and "" when all was taken. */
 struct reading {
@@ -118,7 +119,7 @@ static void memory_ends_anywhere(void **state)
 	(void)state;
 	survives_every_cap("needed=a+name&e=red&i=5&limit=7&after=qinghai",
 			   "{\"text\":\"some text\",\"citizen\":\"11010519491231002X\",\"number\":1.5,"
-			   "\"object\":{\"a\":[1,{}]}," ITEMS "}");
+			   "\"object\":{\"a\":[1,{}]}," ITEMS ",\"words\":[\"a\",\"b\"]}");
 	survives_every_cap("needed=a&e=blue", "");
 	survives_every_cap("needed=a&i=10", "");
 	survives_every_cap("wanted=a", "");

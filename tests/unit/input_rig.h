@@ -40,6 +40,11 @@ static const struct field body[] = {
 	{ "items", F_ITEMS, .max = 3, .items = part },
 	{ 0 },
 };
+static const struct field texts_body[] = {
+	{ "words", F_TEXTS, .max = 3 },
+	{ "colours", F_TEXTS, .max = 3, .of = colours },
+	{ 0 },
+};
 static const struct field needed_body[] = {
 	{ "name", F_TEXT, .required = true, .max = 5 },
 	{ 0 },
@@ -80,8 +85,9 @@ static struct endpoint endpoints[300] = {
 	{ HTTP_METHOD_GET, "/signed", SIGNED_IN, NULL, NULL, .steps = echo_steps },
 	{ HTTP_METHOD_POST, "/admin", ROLE_ADMIN, NULL, body, .steps = echo_steps },
 	{ HTTP_METHOD_GET, "/ask/{id}", ANYBODY, NULL, NULL, .steps = ask_steps },
+	{ HTTP_METHOD_POST, "/texts", ANYBODY, NULL, texts_body, .steps = echo_steps },
 };
-enum { OWN = 9, ASKS = 8 };
+enum { OWN = 10, ASKS = 8 };
 
 static struct fixture f;
 static struct client c;
@@ -249,15 +255,20 @@ static void body_refused(const char *target, const char *text, int status, const
 	is_problem(text, status, code, field);
 }
 
-static void body_taken(const char *text, const char *wanted)
+static void taken_by(const char *target, const char *text, const char *wanted)
 {
 	char *got;
-	if (ask("POST", "/body", JSON, text, strlen(text)) != 200)
+	if (ask("POST", target, JSON, text, strlen(text)) != 200)
 		fail_msg("%s: %.*s", text, (int)answer.body.len, answer.body.at);
 	got = json_dumps(json_object_get(answer_body, "values"), JSON_COMPACT);
 	if (strcmp(got, wanted) != 0)
 		fail_msg("%s: %s, not %s", text, got, wanted);
 	free(got);
+}
+
+static void body_taken(const char *text, const char *wanted)
+{
+	taken_by("/body", text, wanted);
 }
 
 static void query_taken(const char *target, const char *wanted)

@@ -234,6 +234,23 @@ static void objects_and_lists_in_bodies(void **state)
 		     "too_long", "/items");
 }
 
+static void lists_of_texts_in_bodies(void **state)
+{
+	(void)state;
+	taken_by("/texts", "{}", "[null,null]");
+	taken_by("/texts", "{\"words\":[],\"colours\":null}", "[\"[]\",null]");
+	taken_by("/texts", "{\"words\":[\"坡道\",\"a\"],\"colours\":[\"red\",\"green\",\"red\"]}",
+		 "[\"[\\\"坡道\\\",\\\"a\\\"]\",\"[\\\"red\\\",\\\"green\\\",\\\"red\\\"]\"]");
+	body_refused("/texts", "{\"words\":\"a\"}", 422, "wrong_type", "/words");
+	body_refused("/texts", "{\"words\":{}}", 422, "wrong_type", "/words");
+	body_refused("/texts", "{\"words\":[\"a\",1]}", 422, "wrong_type", "/words/1");
+	body_refused("/texts", "{\"words\":[null]}", 422, "required", "/words/0");
+	body_refused("/texts", "{\"words\":[\"\"]}", 422, "too_short", "/words/0");
+	body_refused("/texts", "{\"words\":[\"a\\u0000\"]}", 422, "nul_in_text", "/words/0");
+	body_refused("/texts", "{\"words\":[\"a\",\"b\",\"c\",\"d\"]}", 422, "too_long", "/words");
+	body_refused("/texts", "{\"colours\":[\"red\",\"blue\"]}", 422, "not_allowed", "/colours/1");
+}
+
 static void conditions_and_keys(void **state)
 {
 	struct principal admin = { .account = 6, .role = ROLE_ADMIN, .expires_at = INT64_MAX };
@@ -366,6 +383,7 @@ int main(void)
 		WITH_CLIENT(texts_in_bodies),
 		WITH_CLIENT(numbers_in_bodies),
 		WITH_CLIENT(objects_and_lists_in_bodies),
+		WITH_CLIENT(lists_of_texts_in_bodies),
 		WITH_CLIENT(conditions_and_keys),
 		WITH_CLIENT(real_endpoints),
 		WITH_CLIENT(what_asks_the_database_is_told),

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST = 200, DEPTH = 20 };
+enum { MOST = 1000, DEPTH = 20 };
 
 struct found {
 	char name[MOST][64], file[MOST][64];
