@@ -10,7 +10,7 @@ import pytest
 from client import Client
 from harness import PASSWORD, People
 from processes import ADMIN_PASSWORD, ROOT, Program
-from stages import bring_in
+from stages import DAYS, bring_in, move, walk
 from test_refusals import exchange, heads
 
 NAUGHTY = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
@@ -42,8 +42,10 @@ class World:
         self.admin = Client(self.server, contract).sign_in("admin", ADMIN_PASSWORD)
         self.people = People(self.admin)
         self.manager = self.people.manager("640324")
-        self.people.contractor("firm-texts")
-        self.case = bring_in(self.manager)[0]
+        contractor = self.people.contractor("firm-texts")
+        self.case, self.built = bring_in(self.manager, 2)
+        walk(self.manager, self.built, "building", contractor="firm-texts")
+        move(contractor, self.built, "built", DAYS["built"])
         self.user = self.admin.post("/users", {"user": "texts", "password": PASSWORD, "role": "auditor", "region": "640324"})["id"]
         self.plan = {"code": "texts", "name_zh": "a", "region": "640324", "begins_on": "2026-01-01", "ends_on": "2030-12-31",
                      "who_counts": "a", "eligibility": "any"}
@@ -68,6 +70,8 @@ WAYS = {
     ("PATCH", "/api/v1/cases/{id}"): lambda w: (w.manager, f"/cases/{w.case}", {}),
     ("POST", "/api/v1/cases/{id}/transitions"): lambda w: (w.manager, f"/cases/{w.case}/transitions", {"to": "assigned"}),
     ("POST", "/api/v1/cases/{id}/relocation"): lambda w: (w.manager, f"/cases/{w.case}/relocation", {"region": "640324102", "village": "a", "address": "a"}),
+    ("POST", "/api/v1/cases/{id}/inspections"): lambda w: (w.manager, f"/cases/{w.built}/inspections", {
+        "inspected_at": "2023-06-01T02:00:00Z", "items": [], "result": "pass"}),
     ("POST", "/api/v1/plans"): lambda w: (w.admin, "/plans", {**w.plan, "code": f"texts-{next(numbers)}"}),
     ("PATCH", "/api/v1/plans/{code}"): lambda w: (w.admin, "/plans/texts", {}),
     ("PUT", "/api/v1/plans/{code}/indicators/{indicator}"): lambda w: (w.admin, "/plans/texts/indicators/odd", {

@@ -1,0 +1,209 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- compatible_from: 7
+-- Acceptance: what an inspection found, item by item; and the two gates that ask for it.
+
+-- What is a plan's own to set; the row without a plan is for every plan that has none.
+CREATE TABLE acceptance_rule (
+    plan_id     smallint REFERENCES plan,
+    rework_days int NOT NULL CHECK (rework_days BETWEEN 1 AND 365), -- the longest that a rework may be given
+    UNIQUE NULLS NOT DISTINCT (plan_id)
+);
+INSERT INTO acceptance_rule VALUES (NULL, 60);
+GRANT SELECT ON acceptance_rule TO tantu_app;
+CREATE FUNCTION acceptance_rule_of(wanted smallint) RETURNS acceptance_rule LANGUAGE sql STABLE
+AS $$ SELECT r FROM acceptance_rule r WHERE r.plan_id = wanted OR r.plan_id IS NULL ORDER BY r.plan_id NULLS LAST LIMIT 1 $$;
+
+-- Append-only: a mistake is mended by another inspection, and the last one counts.
+CREATE TABLE inspection (
+    plan_region  int NOT NULL,
+    case_id      bigint NOT NULL,
+    number       int NOT NULL CHECK (number > 0),
+    case_version int NOT NULL, -- the case as it was inspected
+    inspected_at timestamptz NOT NULL,
+    account_id   bigint NOT NULL,
+    result       text NOT NULL CHECK (result IN ('pass', 'rework')),
+    satisfaction smallint CHECK (satisfaction BETWEEN 1 AND 5),
+    signature    bigint, -- of the household: a case_photo
+    note         text NOT NULL DEFAULT '',
+    deadline     date,   -- until when the faults are to be mended
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (plan_region, case_id, number),
+    FOREIGN KEY (plan_region, case_id) REFERENCES retrofit_case,
+    FOREIGN KEY (plan_region, signature) REFERENCES case_photo,
+    CHECK ((result = 'rework') = (deadline IS NOT NULL))
+);
+CREATE UNIQUE INDEX inspection_signature ON inspection (plan_region, signature); -- one signature signs one thing
+CREATE TABLE inspection_item (
+    plan_region int NOT NULL,
+    case_id     bigint NOT NULL,
+    inspection  int NOT NULL,
+    item        int NOT NULL,
+    measured    numeric(10, 2) NOT NULL CHECK (measured >= 0), -- in the item's unit; of a device: how many were handed over
+    fault       text NOT NULL DEFAULT '',
+    PRIMARY KEY (plan_region, case_id, inspection, item),
+    FOREIGN KEY (plan_region, case_id, inspection) REFERENCES inspection,
+    FOREIGN KEY (plan_region, case_id, item) REFERENCES case_item
+);
+GRANT SELECT, INSERT ON inspection, inspection_item TO tantu_app;
+ALTER TABLE inspection ENABLE ROW LEVEL SECURITY;
+ALTER TABLE inspection_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON inspection FOR SELECT USING (EXISTS (
+    SELECT FROM retrofit_case c WHERE c.plan_region = inspection.plan_region AND c.id = inspection.case_id));
+CREATE POLICY adding ON inspection FOR INSERT WITH CHECK (account_id = (SELECT scope_account())
+    AND (SELECT scope_role()) IN ('assessor', 'county', 'manager')
+    AND EXISTS (SELECT FROM retrofit_case c WHERE c.plan_region = inspection.plan_region AND c.id = inspection.case_id));
+CREATE POLICY reading ON inspection_item FOR SELECT USING (EXISTS (
+    SELECT FROM retrofit_case c WHERE c.plan_region = inspection_item.plan_region AND c.id = inspection_item.case_id));
+CREATE POLICY adding ON inspection_item FOR INSERT WITH CHECK (EXISTS (
+    SELECT FROM inspection i WHERE i.plan_region = inspection_item.plan_region AND i.case_id = inspection_item.case_id
+        AND i.number = inspection_item.inspection AND i.account_id = (SELECT scope_account())));
+
+-- The event with which the present stay in `built` began. A case that was suspended meanwhile, or whose acceptance was taken
+-- back, stays where it was; one whose acceptance was revoked is to be inspected anew.
+CREATE FUNCTION inspection_stay(c retrofit_case) RETURNS case_event LANGUAGE sql STABLE AS $$
+    SELECT e FROM case_event e WHERE e.plan_region = c.plan_region AND e.case_id = c.id
+        AND e.to_stage = 'built' AND e.kind IN ('move', 'revoke') ORDER BY e.version DESC LIMIT 1 $$;
+
+-- Who said that the work was done, last.
+CREATE FUNCTION inspection_builder(c retrofit_case) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT e.account_id FROM case_event e WHERE e.plan_region = c.plan_region AND e.case_id = c.id
+        AND e.to_stage = 'built' AND e.kind = 'move' ORDER BY e.version DESC LIMIT 1 $$;
+
+-- The last inspection of this stay; all NULL: none.
+CREATE FUNCTION inspection_last(c retrofit_case) RETURNS inspection LANGUAGE sql STABLE AS $$
+    SELECT i FROM inspection i WHERE i.plan_region = c.plan_region AND i.case_id = c.id
+        AND i.case_version >= (inspection_stay(c)).version ORDER BY i.number DESC LIMIT 1 $$;
+
+CREATE FUNCTION inspection_unmeasured(c retrofit_case, inspected int) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT array_agg(i.number || ' ' || i.name ORDER BY i.number) FROM case_item i
+    WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL
+      AND NOT EXISTS (SELECT FROM inspection_item m WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id
+                      AND m.inspection = inspected AND m.item = i.number) $$;
+
+CREATE OR REPLACE FUNCTION gate_inspection_passed(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    last inspection := inspection_last(c);
+    lacking text[] := inspection_unmeasured(c, last.number);
+    verdict text;
+BEGIN
+    verdict := CASE
+        WHEN last.number IS NULL THEN 'inspection_missing'
+        WHEN last.result <> 'pass' THEN 'inspection_failed'
+        WHEN lacking IS NOT NULL THEN 'items_not_measured'
+        WHEN NOT EXISTS (SELECT FROM case_photo p WHERE p.plan_region = c.plan_region AND p.id = last.signature
+                         AND p.removed_at IS NULL) THEN 'signature_missing'
+        WHEN last.satisfaction IS NULL THEN 'satisfaction_missing'
+        WHEN day < china_date(last.inspected_at) THEN 'happened_before_last' END;
+    IF verdict IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN verdict || CASE WHEN verdict = 'items_not_measured' THEN lacking ELSE '{}' END;
+END $$;
+
+CREATE OR REPLACE FUNCTION gate_inspection_failed(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    last inspection := inspection_last(c);
+    verdict text;
+BEGIN
+    verdict := CASE
+        WHEN last.number IS NULL THEN 'inspection_missing'
+        WHEN last.result <> 'rework' THEN 'inspection_passed'
+        WHEN day < china_date(last.inspected_at) THEN 'happened_before_last' END;
+    RETURN CASE WHEN verdict IS NOT NULL THEN ARRAY[verdict] END;
+END $$;
+
+-- What was measured, entry by entry. `at` counts from nought, as JSON pointers do.
+CREATE FUNCTION inspection_entries(given json) RETURNS TABLE (at int, item int, measured numeric, fault text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.at::int - 1, g.item, round(g.measured, 2), CASE WHEN g.fault ~ '\S' THEN g.fault ELSE '' END
+    FROM ROWS FROM (json_to_recordset(given) AS (item int, measured numeric, fault text)) WITH ORDINALITY AS g (item, measured, fault, at) $$;
+
+-- What is wrong with the entries: the first wrong one; else what nobody measured.
+CREATE FUNCTION inspection_entries_refusal(c retrofit_case, said_result text, given json, OUT verdict text, OUT field text, OUT lacking text[])
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT j.verdict, '/items/' || j.at || CASE j.verdict WHEN 'pass_with_faults' THEN '/fault' WHEN 'pass_unbuilt' THEN '/measured' ELSE '/item' END
+    INTO verdict, field FROM (
+        SELECT g.at, CASE
+            WHEN i.number IS NULL THEN 'item_unknown'
+            WHEN count(*) OVER (PARTITION BY g.item ORDER BY g.at) > 1 THEN 'item_given_twice'
+            WHEN said_result = 'pass' AND g.fault <> '' THEN 'pass_with_faults'
+            WHEN said_result = 'pass' AND i.kind = 'retrofit' AND g.measured = 0 THEN 'pass_unbuilt' END AS verdict
+        FROM inspection_entries(given) g LEFT JOIN case_item i
+            ON i.plan_region = c.plan_region AND i.case_id = c.id AND i.number = g.item AND i.removed_at IS NULL) AS j
+    WHERE j.verdict IS NOT NULL ORDER BY j.at LIMIT 1;
+    IF verdict IS NOT NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(i.number || ' ' || i.name ORDER BY i.number) INTO lacking FROM case_item i
+    WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL
+      AND NOT EXISTS (SELECT FROM inspection_entries(given) g WHERE g.item = i.number);
+    verdict := CASE
+        WHEN lacking IS NOT NULL THEN 'items_not_measured'
+        WHEN said_result = 'rework' AND NOT EXISTS (SELECT FROM inspection_entries(given) g WHERE g.fault <> '') THEN 'faults_missing' END;
+    field := '/items';
+END $$;
+
+-- Why `i` may not be written down; NULL: it may.
+CREATE FUNCTION inspection_refusal(c retrofit_case, i inspection, given json, OUT verdict text, OUT field text, OUT lacking text[])
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    stay case_event := inspection_stay(c);
+    day date := china_date(i.inspected_at);
+    longest int := (acceptance_rule_of(c.plan_id)).rework_days;
+BEGIN
+    verdict := CASE
+        WHEN c.stage <> 'built' THEN 'case_not_built'
+        WHEN scope_contractor() IS NOT NULL OR inspection_builder(c) = i.account_id THEN 'inspector_not_independent'
+        WHEN i.inspected_at > now() + interval '5 minutes' THEN 'happened_in_future'
+        WHEN day < china_date(stay.happened_at) THEN 'happened_before_last'
+        WHEN i.result = 'pass' AND i.deadline IS NOT NULL THEN 'deadline_not_wanted'
+        WHEN i.result = 'rework' AND i.deadline IS NULL THEN 'deadline_missing'
+        WHEN i.deadline <= day OR i.deadline > day + longest THEN 'deadline_out_of_range'
+        WHEN i.signature IS NOT NULL AND NOT EXISTS (SELECT FROM case_photo p WHERE p.plan_region = c.plan_region
+            AND p.id = i.signature AND p.case_id = c.id AND p.slot = 'signature' AND p.removed_at IS NULL) THEN 'signature_unknown'
+        WHEN EXISTS (SELECT FROM inspection o WHERE o.plan_region = c.plan_region AND o.signature = i.signature) THEN 'signature_used' END;
+    field := CASE WHEN verdict LIKE 'happened%' THEN '/inspected_at' END;
+    IF verdict IS NULL THEN
+        SELECT * INTO verdict, field, lacking FROM inspection_entries_refusal(c, i.result, given);
+    END IF;
+END $$;
+
+CREATE FUNCTION inspection_items(i inspection) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(json_build_object('item', m.item, 'name', d.name, 'kind', d.kind, 'unit', d.unit,
+        'quantity', d.quantity::float8, 'measured', m.measured::float8, 'fault', m.fault) ORDER BY m.item), '[]')
+    FROM inspection_item m JOIN case_item d ON d.plan_region = m.plan_region AND d.case_id = m.case_id AND d.number = m.item
+    WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id AND m.inspection = i.number $$;
+
+-- Writes one down. The case is locked first, so nobody moves it, and numbers follow each other.
+CREATE TYPE inspection_answer AS (
+    _verdict text, _field text, _reasons text[], id int, "case" bigint, case_version int, inspected_at timestamptz, account bigint,
+    result text, satisfaction int, signature bigint, note text, deadline date, items json, created_at timestamptz);
+CREATE FUNCTION inspection_make(wanted_id bigint, if_match int, i inspection, given json) RETURNS inspection_answer
+LANGUAGE plpgsql AS $$
+DECLARE
+    c retrofit_case;
+    refusal record;
+    verdict text;
+    field text;
+    lacking text[];
+BEGIN
+    SELECT * INTO c FROM retrofit_case s WHERE s.plan_region = plan_region_of(wanted_id) AND s.id = wanted_id FOR NO KEY UPDATE;
+    verdict := CASE WHEN c.id IS NULL THEN 'not_found' WHEN if_match <> c.version THEN 'stale' END;
+    IF verdict IS NULL THEN
+        SELECT * INTO verdict, field, lacking FROM inspection_refusal(c, i, given);
+    END IF;
+    IF verdict IS NOT NULL THEN
+        RETURN (verdict, field, lacking, NULL, c.id, c.version, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::inspection_answer;
+    END IF;
+    i.number := 1 + coalesce((SELECT max(o.number) FROM inspection o WHERE o.plan_region = c.plan_region AND o.case_id = c.id), 0);
+    i.plan_region := c.plan_region;
+    i.case_id := c.id;
+    i.case_version := c.version;
+    i.created_at := now();
+    INSERT INTO inspection SELECT i.*;
+    INSERT INTO inspection_item (plan_region, case_id, inspection, item, measured, fault)
+    SELECT c.plan_region, c.id, i.number, g.item, g.measured, g.fault FROM inspection_entries(given) g;
+    RETURN (NULL, NULL, NULL, i.number, c.id, c.version, i.inspected_at, i.account_id, i.result, i.satisfaction, i.signature, i.note,
+        i.deadline, inspection_items(i), i.created_at)::inspection_answer;
+END $$;
