@@ -5,6 +5,7 @@
 static const char *const eligibilities[] = { "severe_and_poor", "poor", "any", NULL };
 static const char *const units[] = { "household", "percent", "person", "piece", NULL };
 static const char *const directions[] = { "at_least", "more_than", NULL };
+static const char *const notice_befores[] = { "approved", "surveyed", NULL };
 static const char *const pers[] = { "period", "year", NULL };
 
 static const struct field plan_in[] = {
@@ -20,6 +21,8 @@ static const struct field plan_in[] = {
 	{ "eligibility", F_ENUM, .required = true, .of = eligibilities },
 	{ "notice_days", F_INT, .min = 0, .max = 365 },
 	{ "subsidy_ceiling", F_INT, .min = 0, .max = 100000000, .says = "分 a household" },
+	{ "notice_before", F_ENUM, .of = notice_befores,
+	  .says = "The stage that waits for the public notice (公示): surveyed, unless given." },
 	{ 0 },
 };
 
@@ -33,6 +36,7 @@ static const struct field plan_change_in[] = {
 	{ "eligibility", F_ENUM, .of = eligibilities },
 	{ "notice_days", F_INT, .min = 0, .max = 365 },
 	{ "subsidy_ceiling", F_INT, .min = 0, .max = 100000000 },
+	{ "notice_before", F_ENUM, .of = notice_befores },
 	{ 0 },
 };
 
@@ -75,13 +79,13 @@ const struct endpoint plan_endpoints[] = {
 	  .way = { { NULL, SQL_plan_create,
 		     "in.code in.name_zh in.name_ko in.name_en in.region in.begins_on in.ends_on "
 		     "in.who_counts in.eligibility "
-		     "in.notice_days in.subsidy_ceiling" } },
+		     "in.notice_days in.subsidy_ceiling in.notice_before" } },
 	  .summary = "A new plan, or the next period of one" },
 	{ HTTP_METHOD_PATCH, "/api/v1/plans/{code}", RUNS_PLANS, NULL, plan_change_in,
 	  .way = { { NULL, SQL_plan_change,
 		     "path.code if_match in.name_zh in.name_ko in.name_en in.begins_on in.ends_on "
 		     "in.who_counts in.eligibility "
-		     "in.notice_days in.subsidy_ceiling" } },
+		     "in.notice_days in.subsidy_ceiling in.notice_before" } },
 	  .summary = "Change a plan" },
 	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/indicators/{indicator}", RUNS_PLANS, NULL, indicator_in,
 	  .way = { { NULL, SQL_indicator_put,

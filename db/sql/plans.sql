@@ -3,7 +3,7 @@
 
 -- part: plan
 SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
-       p.who_counts, p.eligibility, p.notice_days, p.subsidy_ceiling,
+       p.who_counts, p.eligibility, p.notice_days, p.notice_before, p.subsidy_ceiling,
        (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
        (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
             'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
@@ -20,7 +20,7 @@ WHERE p.code > coalesce($1::text, '') ORDER BY p.code LIMIT $2::int;
 FROM plan p JOIN region r ON r.place = p.region WHERE p.code = $1::text;
 
 -- name: plan_create :write
--- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling
+-- $3 code, $4-$6 names, $7 region, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 notice before
 WITH given AS (
     SELECT region_of($7::text) AS place, CASE
         WHEN $3::text !~ '^[a-z][a-z0-9_-]{1,31}$' THEN 'code_invalid'
@@ -29,18 +29,18 @@ WITH given AS (
         WHEN $8::date > $9::date THEN 'period_backwards'
         WHEN EXISTS (SELECT FROM plan WHERE code = $3::text) THEN 'plan_taken' END AS verdict
 ), made AS (
-    INSERT INTO plan (code, name_zh, name_ko, name_en, region, begins_on, ends_on, who_counts, eligibility, notice_days, subsidy_ceiling)
+    INSERT INTO plan (code, name_zh, name_ko, name_en, region, begins_on, ends_on, who_counts, eligibility, notice_days, subsidy_ceiling, notice_before)
     SELECT $3::text, $4::text, coalesce($5::text, $4::text), coalesce($6::text, $4::text), place, $8::date, $9::date,
-           $10::text, $11::text, coalesce($12::int, 0), $13::bigint
+           $10::text, $11::text, coalesce($12::int, 0), $13::bigint, coalesce($14::text, 'surveyed')
     FROM given WHERE verdict IS NULL RETURNING *
 ), answer AS (
     SELECT g.verdict AS _verdict, m.code, m.name_zh, m.name_ko, m.name_en, region_label(m.region) AS region, m.begins_on,
-           m.ends_on, m.who_counts, m.eligibility, m.notice_days, m.subsidy_ceiling, m.version
+           m.ends_on, m.who_counts, m.eligibility, m.notice_days, m.notice_before, m.subsidy_ceiling, m.version
     FROM given g LEFT JOIN made m ON true
 )
 
 -- name: plan_change :write
--- $3 code, $4 if-match, $5-$7 names, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling
+-- $3 code, $4 if-match, $5-$7 names, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 notice before
 WITH found AS (
     SELECT * FROM plan WHERE code = $3::text
 ), judged AS (
@@ -54,14 +54,15 @@ WITH found AS (
     UPDATE plan p SET version = p.version + 1, name_zh = coalesce($5::text, p.name_zh), name_ko = coalesce($6::text, p.name_ko),
         name_en = coalesce($7::text, p.name_en), begins_on = coalesce($8::date, p.begins_on), ends_on = coalesce($9::date, p.ends_on),
         who_counts = coalesce($10::text, p.who_counts), eligibility = coalesce($11::text, p.eligibility),
-        notice_days = coalesce($12::int, p.notice_days), subsidy_ceiling = coalesce($13::bigint, p.subsidy_ceiling)
+        notice_days = coalesce($12::int, p.notice_days), subsidy_ceiling = coalesce($13::bigint, p.subsidy_ceiling),
+        notice_before = coalesce($14::text, p.notice_before)
     FROM judged j WHERE j.verdict IS NULL AND p.id = j.id AND p.version = j.version RETURNING p.*
 ), shown AS (
     SELECT * FROM changed UNION ALL SELECT * FROM found WHERE NOT EXISTS (SELECT FROM changed)
 ), answer AS (
     SELECT coalesce(j.verdict, CASE WHEN NOT EXISTS (SELECT FROM changed) THEN 'stale' END) AS _verdict, s.code, s.name_zh,
            s.name_ko, s.name_en, region_label(s.region) AS region, s.begins_on, s.ends_on, s.who_counts, s.eligibility,
-           s.notice_days, s.subsidy_ceiling, s.version
+           s.notice_days, s.notice_before, s.subsidy_ceiling, s.version
     FROM judged j LEFT JOIN shown s ON true
 )
 

@@ -87,6 +87,10 @@ WAYS = {
     ("POST", "/api/v1/users"): lambda w: (w.admin, "/users", {"user": f"texts-{next(numbers)}", "password": "short", "role": "contractor",
                                                               "contractor": "firm-texts"}),
     ("PATCH", "/api/v1/users/{id}"): lambda w: (w.admin, f"/users/{w.user}", {}),
+    ("POST", "/api/v1/notices/{id}/cancel"): lambda w: (w.manager, f"/notices/{new_notice(w)}/cancel", {}),
+    ("POST", "/api/v1/notices/{id}/objections"): lambda w: (w.manager, f"/notices/{w.notice}/objections", {"case": w.listed}),
+    ("POST", "/api/v1/cases/{id}/objections/{objection}/resolution"): lambda w: (
+        w.manager, f"/cases/{w.listed}/objections/{new_objection(w)}/resolution", {"outcome": "dismissed"}),
 }
 # Where an account would be made for each string: its field, and the role that it belongs to.
 HASHED = {("POST", "/api/v1/users", "user"): {}, ("POST", "/api/v1/users", "contractor"): {},

@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+import step_approve
+from stages import move
+
+seen = {}
+
+
+def fill(manager, admin, cases, people):
+    """One notice with an objection to its only case."""
+    move(manager, cases[3], "approved", "2023-03-01T02:00:00Z")
+    seen["notice"] = step_approve.publish(manager, cases[3], "2023-03-02", 3)["id"]
+    seen["listed"] = cases[3]
+    seen["objection"] = manager.post(f"/notices/{seen['notice']}/objections", {"case": cases[3], "content": "a", "objector": "b"})["id"]
+
+
+STATEMENTS = {
+    "notice_publish": (lambda w: [None, None, "tongxin", "640324", 3, None, "2023-03-02"], ()),
+    "notices_list": (lambda w: ["tongxin", None, None, None, 200], ()),
+    "notice_get": (lambda w: [seen["notice"]], ()),
+    "notice_cases": (lambda w: [seen["notice"], None, 200], ()),
+    "notice_cancel": (lambda w: [None, None, seen["notice"], None, "why"], ()),
+    "objection_add": (lambda w: [None, None, seen["notice"], seen["listed"], None, "a", None], ()),
+    "objections_of_notice": (lambda w: [seen["notice"], None, 200], ()),
+    "objections_of_case": (lambda w: [seen["listed"], None, 200], ()),
+    "objection_get": (lambda w: [seen["listed"], seen["objection"]], ()),
+    "objection_resolve": (lambda w: [None, None, seen["listed"], seen["objection"], None, "upheld", "why"], ()),
+}
