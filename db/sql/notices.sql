@@ -6,12 +6,12 @@ n.id, (SELECT p.code FROM plan p WHERE p.id = n.plan_id) AS plan, region_label(n
        n.ends_on - n.starts_on + 1 AS days, n.cases,
        CASE WHEN n.cancelled_at IS NOT NULL THEN 'cancelled' WHEN n.starts_on > china_date(now()) THEN 'planned'
             WHEN n.ends_on >= china_date(now()) THEN 'running' WHEN n.id IS NOT NULL THEN 'over' END AS state,
-       n.created_at, n.account_id AS account, n.cancelled_at, n.cancelled_by, n.cancel_note, n.version
+       n.created_at, n.account_id AS account, n.cancelled_at, n.cancelled_by, n.cancel_note AS note, n.version
 
 -- part: objection_columns
 o.id, o.notice_id AS notice, o.case_id AS case, left(o.objector, 1) || CASE WHEN o.objector <> '' THEN '*' ELSE '' END AS objector, o.content, o.received_at,
        china_date(o.received_at) > (SELECT n.ends_on FROM notice n WHERE n.plan_region = o.plan_region AND n.id = o.notice_id) AS late,
-       o.account_id AS account, o.created_at, o.state, o.resolved_at, o.resolved_by, o.resolution, o.version
+       o.account_id AS account, o.created_at, o.state, o.resolved_at, o.resolved_by, o.resolution AS note, o.version
 
 -- name: notice_publish :write
 -- $3 plan, $4 region, $5 days, $6 [{case}], $7 starts on
@@ -119,7 +119,7 @@ WITH hit AS (
     INSERT INTO access_record (account_id, what, subject, region)
     SELECT scope_account(), 'who objected', id, region FROM hit WHERE objector <> ''
 )
-SELECT id, notice_id AS notice, case_id AS case, objector, content, received_at, state, resolution, version FROM hit;
+SELECT id, notice_id AS notice, case_id AS case, objector, content, received_at, state, resolution AS note, version FROM hit;
 
 -- name: objection_resolve :write key=3
 -- $3 case, $4 objection, $5 if-match, $6 upheld or dismissed, $7 note. Upheld: the case is not eligible any more, unless it is done.

@@ -7,6 +7,7 @@ import re
 from urllib.parse import quote
 
 import pytest
+import step_approve
 from client import Client
 from harness import PASSWORD, People
 from processes import ADMIN_PASSWORD, ROOT, Program
@@ -46,11 +47,22 @@ class World:
         self.case, self.built = bring_in(self.manager, 2)
         walk(self.manager, self.built, "building", contractor="firm-texts")
         move(contractor, self.built, "built", DAYS["built"])
+        self.listed, self.notice = bring_in(self.manager)[0], None
+        move(self.manager, self.listed, "approved", "2023-03-01T02:00:00Z")
         self.user = self.admin.post("/users", {"user": "texts", "password": PASSWORD, "role": "auditor", "region": "640324"})["id"]
         self.plan = {"code": "texts", "name_zh": "a", "region": "640324", "begins_on": "2026-01-01", "ends_on": "2030-12-31",
                      "who_counts": "a", "eligibility": "any"}
         self.admin.post("/plans", self.plan)
         self.admin.post("/regions", {"code": "640390", "name": "a", "parent": "640300"}, expect=201)
+
+    def new_notice(self):
+        """One that is not cancelled."""
+        if not self.notice or self.manager.get(f"/notices/{self.notice}")["state"] == "cancelled":
+            self.notice = step_approve.publish(self.manager, self.listed, "2023-03-02", 1)["id"]
+        return self.notice
+
+    def new_objection(self):
+        return self.manager.post(f"/notices/{self.new_notice()}/objections", {"case": self.listed, "content": "a"})["id"]
 
     def end(self):
         for client in (self.admin, *self.people.made):
@@ -87,10 +99,10 @@ WAYS = {
     ("POST", "/api/v1/users"): lambda w: (w.admin, "/users", {"user": f"texts-{next(numbers)}", "password": "short", "role": "contractor",
                                                               "contractor": "firm-texts"}),
     ("PATCH", "/api/v1/users/{id}"): lambda w: (w.admin, f"/users/{w.user}", {}),
-    ("POST", "/api/v1/notices/{id}/cancel"): lambda w: (w.manager, f"/notices/{new_notice(w)}/cancel", {}),
-    ("POST", "/api/v1/notices/{id}/objections"): lambda w: (w.manager, f"/notices/{w.notice}/objections", {"case": w.listed}),
+    ("POST", "/api/v1/notices/{id}/cancel"): lambda w: (w.manager, f"/notices/{w.new_notice()}/cancel", {}),
+    ("POST", "/api/v1/notices/{id}/objections"): lambda w: (w.manager, f"/notices/{w.new_notice()}/objections", {"case": w.listed}),
     ("POST", "/api/v1/cases/{id}/objections/{objection}/resolution"): lambda w: (
-        w.manager, f"/cases/{w.listed}/objections/{new_objection(w)}/resolution", {"outcome": "dismissed"}),
+        w.manager, f"/cases/{w.listed}/objections/{w.new_objection()}/resolution", {"outcome": "dismissed"}),
 }
 # Where an account would be made for each string: its field, and the role that it belongs to.
 HASHED = {("POST", "/api/v1/users", "user"): {}, ("POST", "/api/v1/users", "contractor"): {},
@@ -103,7 +115,9 @@ REFERENCES = {("PATCH", "/api/v1/cases/{id}", "contractor"), ("PATCH", "/api/v1/
               ("POST", "/api/v1/measures", "code"), ("POST", "/api/v1/problems", "code")}
 # What no answer shows.
 KEPT = {("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
-    "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0]}
+    "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0],
+    ("POST", "/api/v1/notices/{id}/objections", "objector"): lambda w: w.database.sql(
+        "SELECT objector FROM objection ORDER BY id DESC LIMIT 1")[0][0]}
 
 
 def free_texts(contract):
