@@ -31,7 +31,7 @@ static enum step step_hash(struct request *r)
 		return STEP_NEXT;
 	}
 	h->password = slice_of(password->at);
-	return engine_hash(r, hash_in_pool);
+	return engine_take_turn(r, TURN_PASSWORD, hash_in_pool);
 }
 
 static enum step step_hashed(struct request *r)

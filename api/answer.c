@@ -161,6 +161,8 @@ const char *request_headers(struct request *r, const char *more)
 	buffer_slice(&out, SLICE("\r\n"));
 	if (r->read)
 		buffer_text(&out, r->read);
+	if (r->header)
+		buffer_text(&out, r->header);
 	buffer_text(&out, more ? more : "");
 	buffer_char(&out, 0);
 	return out.failed ? NULL : out.at;
@@ -222,7 +224,7 @@ static enum step answer_verdict(struct request *r, const struct row_plan *plan, 
 }
 
 /* If-None-Match is a list, or *, and compares weakly (RFC 9110, 13.1.2). */
-static bool not_modified(struct request *r, struct slice tag)
+bool request_has(struct request *r, struct slice tag)
 {
 	struct slice given = http_header(r->x, "if-none-match");
 	if (!given.at || http_method(r->x) > HTTP_METHOD_HEAD)
@@ -280,7 +282,7 @@ static enum step answer_row(struct request *r, const struct row_plan *plan, cons
 		return answer_verdict(r, plan, s);
 	struct slice tag = write_etag(s, plan, &header);
 	const char *headers = tag.len ? room : NULL; /* copied before this returns */
-	if (tag.at && not_modified(r, tag)) {
+	if (tag.at && request_has(r, tag)) {
 		struct http_response same = { .status = 304, .extra_headers = headers };
 		return answer_raw(r, &same);
 	}

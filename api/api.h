@@ -14,6 +14,10 @@ struct api_options {
 	struct metrics *metrics;
 	const struct vault *vault;
 	const char *uploads; /* folder for sealed uploads */
+	const char *photos;  /* folder of photos: service/photo_store.h */
+	int photo_bytes;     /* the longest that is taken */
+	int photos_per_case; /* how many a case may have */
+	int photo_decoders;  /* how many are decoded at once, in this process */
 	int session_seconds;
 	int token_rate, token_burst; /* requests of one token, a second and at once */
 	int sign_in_tries;           /* failures from one address for one account before it has to wait */

@@ -171,6 +171,8 @@ struct api *api_new(const struct api_options *options, char *why, size_t why_siz
 	api->arena = arena_new(16u << 20);
 	INVARIANT(api->arena);
 	api->sessions = session_cache_new(8000);
+	api->turns[TURN_PASSWORD].most = 2;
+	api->turns[TURN_PHOTO].most = (unsigned)options->photo_decoders;
 	guard_start(api);
 	api->refused_input = metric_counter(options->metrics, "tantu_input_refused_total",
 					    "Requests whose input was refused", "");

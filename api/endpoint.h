@@ -59,6 +59,7 @@ struct endpoint {
 	const char *page;             /* lists: the column a page goes on after, "id" or "code" */
 	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
+	const char *takes; /* of a streamed body: "text/csv" or several with blanks */
 	const char *media; /* of a plain answer that is not JSON: "text/csv" or several with blanks */
 	const char *sheet; /* the answer is printed on this template instead of JSON: see sheet.h */
 	bool plain;        /* the answer is not made of columns; `says` tells what it is */

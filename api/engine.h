@@ -12,6 +12,9 @@
 #include "api/sheet.h"
 #include <jansson.h>
 
+/* What the thread pool does only so often at once, so that threads are left for everything else. */
+enum turn_kind { TURN_PASSWORD, TURN_PHOTO, TURNS };
+
 enum { PATH_VALUES = 3, TRACES = 64, STEP_VALUES = 8 };
 
 /* How a row of a statement is written: the text before each column's value, and the end. */
@@ -68,8 +71,10 @@ struct api {
 	bool stopping;
 	struct budget *requests, *strangers, *sign_in_budget; /* guard.c */
 	unsigned sign_ins;                                    /* under way */
-	unsigned hashing;                                     /* threads, work.c */
-	struct request *hash_first, *hash_last;               /* who waits for one of them */
+	struct turns {
+		unsigned running, most;
+		struct request *first, *last; /* who waits for a thread */
+	} turns[TURNS];                       /* work.c */
 	struct metric *sign_in_failures, *refused_input, *unrouted;
 	unsigned char traces[TRACES][16]; /* random, the last trace_left of them not used yet */
 	int trace_left;
@@ -92,8 +97,9 @@ struct request {
 	unsigned char print[VAULT_INDEX_BYTES];
 	struct request *keyed_next, **keyed_link;
 	const struct bound_way *way;
-	int64_t stale_ms; /* how old the answer may be; 0: not at all */
-	const char *read; /* who answered a read that might be late: a header line, or NULL */
+	int64_t stale_ms;   /* how old the answer may be; 0: not at all */
+	const char *read;   /* who answered a read that might be late: a header line, or NULL */
+	const char *header; /* lines that its answer has besides, or NULL; arena or static memory */
 	struct db_call *call;
 	const struct db_reply *reply; /* during the step after a wait */
 	struct http_pending pending;
@@ -102,8 +108,9 @@ struct request {
 	void (*own_end)(
 		struct request *r); /* called once, when the exchange has ended and no thread uses it */
 	bool answered, working, work_gone;
-	struct request *hash_next;
-	void (*hash_run)(struct request *r);
+	struct request *turn_next;
+	struct turns *turn; /* it waits for */
+	void (*turn_run)(struct request *r);
 	const char *allow;      /* no route: what the path does allow, or "" */
 	const char *refused;    /* the code of the problem it was answered with */
 	unsigned retry_after;   /* seconds, for a problem that passes; 0: one */
@@ -118,8 +125,8 @@ enum step engine_ask(struct request *r, const struct db_scope *scope, enum sql s
 		     int count); /* STEP_PARKED; the next step finds r->reply */
 /* Runs it in the thread pool; the next step follows. The exchange is held meanwhile. */
 enum step engine_work(struct request *r, void (*run)(struct request *r));
-/* The same for a password: only so many at once, the others wait. */
-enum step engine_hash(struct request *r, void (*run)(struct request *r));
+/* The same for what is dear: only so many at once, the others wait. */
+enum step engine_take_turn(struct request *r, enum turn_kind kind, void (*run)(struct request *r));
 /* Takes the Idempotency-Key, if there is one; `body` is what the request is told from another by. */
 enum step engine_take_key(struct request *r, struct slice body);
 request_step step_ask, step_answer;
@@ -154,10 +161,16 @@ enum step answer_kept(struct request *r, struct slice json); /* an answer kept u
 enum step answer_json(struct request *r, int status, struct slice body, const char *headers);
 enum step answer_raw(struct request *r, const struct http_response *response);
 const char *request_headers(struct request *r, const char *more);
+/* The client has what has this tag (with its quotes) already. */
+bool request_has(struct request *r, struct slice tag);
 
 /* problem.c */
 enum step problem(struct request *r, int status, const char *code, const char *field, const char *detail);
 enum step problem_of_reply(struct request *r, const struct db_reply *reply);
+/* field: NULL, or what the statement said of it, for verdicts that name none of themselves */
+enum step problem_of_verdict(struct request *r, const struct verdict *verdict, const char *field);
+/* A file of ours could not be written or read: errno, and what is told in the log. */
+enum step problem_of_storage(struct request *r, int error, const char *event);
 const struct verdict *verdict_of(struct slice name);
 void problem_begin(struct buffer *out, int status, const char *code, const char *title, struct slice field,
 		   const char *detail);

@@ -5,7 +5,6 @@
 #include "api/engine.h"
 #include "api/import_file.h"
 #include "api/tables.h"
-#include "service/log.h"
 #include "service/needs/needs_sealed.h"
 #include "service/password.h"
 #include <errno.h>
@@ -63,15 +62,6 @@ static bool type_is_welcome(struct slice type)
 	return false;
 }
 
-static enum step refuse_storage(struct request *r, int error)
-{
-	bool full = error == ENOSPC || error == EDQUOT;
-	log_line(LOG_ERROR, "upload_not_kept", LOG_TEXT("trace", r->trace),
-		 LOG_TEXT("reason", strerror(error)));
-	return full ? problem(r, 507, "storage_full", NULL, NULL)
-		    : problem(r, 503, "storage_unavailable", NULL, NULL);
-}
-
 static enum step step_begin(struct request *r)
 {
 	char token[TOKEN_TEXT_BYTES];
@@ -88,7 +78,7 @@ static enum step step_begin(struct request *r)
 	snprintf(u->path, sizeof u->path, "%s/%s", r->api->options.uploads, u->name);
 	u->writer = sealed_writer_new(r->api->options.vault, u->path, u->why, sizeof u->why);
 	if (!u->writer)
-		return refuse_storage(r, errno);
+		return problem_of_storage(r, errno, "upload_not_kept");
 	http_resume(r->x);
 	return STEP_PARKED;
 }
@@ -161,7 +151,7 @@ static enum step step_checked(struct request *r)
 {
 	struct upload *u = r->own;
 	if (u->error)
-		return refuse_storage(r, u->error);
+		return problem_of_storage(r, u->error, "upload_not_kept");
 	if (!u->readable)
 		return refuse_file(r, &u->trouble);
 	r->step_value[SLOT_FILE] = db_text(u->name);
@@ -199,6 +189,7 @@ static const struct field list_query[] = {
 const struct endpoint import_endpoints[] = {
 	{ HTTP_METHOD_POST, "/api/v1/imports", RUNS_CASES, upload_query, .status = 202, .steps = upload_steps,
 	  .sink = &upload_sink,
+	  .takes = "text/csv application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 	  .way = { { NULL, SQL_import_create, "query.plan query.mode step.1 step.2 step.3 step.4 step.5" } },
 	  .summary = "Import a needs file: CSV in UTF-8 or GB18030, or XLSX, is the body" },
 	{ HTTP_METHOD_GET, "/api/v1/imports", SEES_FIGURES, list_query, .page = "id",

@@ -290,11 +290,7 @@ static json_t *operation(const struct api *api, const struct route *route)
 				    json_pack("{s:{s:{s:o}}}", "content", "application/json", "schema",
 					      fields_schema(e->body)));
 	if (e->sink)
-		json_object_set_new(
-			op, "requestBody",
-			json_pack("{s:{s:{s:{}}, s:{s:{}}}}", "content", "text/csv", "schema",
-				  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-				  "schema"));
+		json_object_set_new(op, "requestBody", json_pack("{s:o}", "content", media_types(e->takes)));
 	if (e->roles == ANYBODY)
 		json_object_set_new(op, "security", json_array());
 	return op;

@@ -4,6 +4,7 @@
 #include "api/engine.h"
 #include "service/json_write.h"
 #include "service/log.h"
+#include <errno.h>
 
 const struct verdict verdicts[] = {
 	{ "not_found", 404, "There is no such thing, or it is not yours to see.", NULL },
@@ -171,6 +172,31 @@ enum step problem_of_reply(struct request *r, const struct db_reply *reply)
 	default:
 		return problem_of_sqlstate(r, reply);
 	}
+}
+
+enum step problem_of_verdict(struct request *r, const struct verdict *verdict, const char *field)
+{
+	struct buffer out;
+	field = verdict->field ? verdict->field : verdict->status == 422 ? field : NULL;
+	r->refused = verdict->name;
+	buffer_init(&out, http_arena(r->x), 256);
+	problem_begin(&out, verdict->status, verdict->name, verdict->title,
+		      field ? slice_of(field) : (struct slice){ 0 }, NULL);
+	buffer_char(&out, '}');
+	if (out.failed)
+		return problem(r, 413, "too_long", NULL, NULL);
+	struct http_response response = { .status = verdict->status,
+					  .content_type = "application/problem+json",
+					  .body = buffer_taken(&out) };
+	return answer_raw(r, &response);
+}
+
+enum step problem_of_storage(struct request *r, int error, const char *event)
+{
+	bool full = error == ENOSPC || error == EDQUOT;
+	log_line(LOG_ERROR, event, LOG_TEXT("trace", r->trace), LOG_TEXT("reason", strerror(error)));
+	return full ? problem(r, 507, "storage_full", NULL, NULL)
+		    : problem(r, 503, "storage_unavailable", NULL, NULL);
 }
 
 void api_write_refusal(int status, const char *reason, struct buffer *out)

@@ -120,6 +120,32 @@ const struct problem_code input_codes[] = {
 	{ 0 },
 };
 
+const struct problem_code photo_codes[] = {
+	{ "not_a_uuid", "422", "The photo's name is no UUID.",
+	  "Make one when the photo is taken, and keep it." },
+	{ "content_range_invalid", "400", "The Content-Range is malformed, or the body does not fit it.",
+	  "`bytes FIRST-LAST/ALL`, or `bytes */ALL` without a body." },
+	{ "digest_invalid", "400", "The SHA-256 of the Repr-Digest or Digest is none.",
+	  "`sha-256=:BASE64:` of all the bytes." },
+	{ "photo_offset_wrong", "409", "The piece does not begin where the kept bytes end.",
+	  "Go on at Upload-Offset." },
+	{ "photos_on_their_way", "409", "Too many photos of this account have not come whole.",
+	  "Send them to their end, one after the other." },
+	{ "photo_too_large", "413", "The photo has too many bytes.", "Save it smaller." },
+	{ "photo_digest_wrong", "422", "What came is not what was sent; nothing of it is kept.",
+	  "Send it again, from its beginning." },
+	{ "photo_kind", "422", "It is no JPEG, PNG or WebP.", "Send another file." },
+	{ "photo_heic", "415", "It is HEIC or AVIF.", "Turn it into a JPEG before it is sent." },
+	{ "photo_truncated", "422", "The photo is not whole.", "Send it again, from its beginning." },
+	{ "photo_malformed", "422", "The photo is damaged.", "Take another one." },
+	{ "photo_unsupported", "422", "It is coded in a way that cannot be read.",
+	  "Save it as an ordinary JPEG." },
+	{ "photo_animated", "422", "It moves.", "Send a still one." },
+	{ "photo_too_many_pixels", "422", "It has too many pixels.", "Send a smaller one." },
+	{ "photo_header_too_long", "422", "It carries too much besides the picture.", "Save it anew." },
+	{ 0 },
+};
+
 #define MEND "Mend the file; `detail` and `field` name row and column."
 const struct problem_code file_codes[] = {
 	{ "file_empty", "422", "There is nothing in the file.", "Choose the right file." },

@@ -13,6 +13,7 @@ struct problem_code {
 extern const struct problem_code request_codes[]; /* the request itself, before anybody looked into it */
 extern const struct problem_code input_codes[];   /* what it holds, who asks, and when */
 extern const struct problem_code file_codes[];    /* a needs file as a whole */
+extern const struct problem_code photo_codes[];   /* a photo, and the way it comes */
 /* What to do about a verdict with this status, where the verdict does not say it itself. */
 const char *problem_todo_of_status(int status);
 

@@ -78,7 +78,7 @@ static enum step step_verify(struct request *r)
 		snprintf(s->hash, sizeof s->hash, "%.*s", (int)hash.len, hash.at);
 		snprintf(s->account, sizeof s->account, "%lld", (long long)db_get_int(rows, 0, 2));
 	}
-	return engine_hash(r, verify_in_pool);
+	return engine_take_turn(r, TURN_PASSWORD, verify_in_pool);
 }
 
 static enum step step_failed(struct request *r)

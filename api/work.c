@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a request has done in the thread pool.
- * Invariant: a password is hashed in at most HASHING_AT_ONCE threads, so that the others are there for
- * uploads whoever tries to sign in; who waits for a turn and leaves loses it. */
+ * Invariant: passwords are hashed and photos decoded in only so many threads (api->turns), so that the others
+ * are there for uploads whoever tries to sign in; who waits for a turn and leaves loses it. */
 #include "api/engine.h"
 #include <stdlib.h>
-
-enum { HASHING_AT_ONCE = 2 };
 
 struct work {
 	uv_work_t request; /* first */
 	struct request *r;
 	void (*run)(struct request *r);
-	bool hashes;
+	struct turns *turns; /* whose turn it takes; NULL */
 };
 
-static enum step start(struct request *r, void (*run)(struct request *r), bool hashes);
+static enum step start(struct request *r, void (*run)(struct request *r), struct turns *turns);
 
 static void work_run(uv_work_t *request)
 {
@@ -29,25 +27,24 @@ void engine_own_end(struct request *r)
 }
 
 /* The next one's turn. */
-static void hashed(struct api *api)
+static void turn_over(struct turns *turns)
 {
-	struct request *next = api->hash_first;
-	api->hashing--;
+	struct request *next = turns->first;
+	turns->running--;
 	if (!next)
 		return;
-	api->hash_first = next->hash_next;
-	if (!api->hash_first)
-		api->hash_last = NULL;
+	turns->first = next->turn_next;
+	if (!turns->first)
+		turns->last = NULL;
 	http_pending_done(&next->pending);
-	start(next, next->hash_run, true);
+	start(next, next->turn_run, turns);
 }
 
 static void work_done(uv_work_t *request, int status)
 {
 	struct work *work = (struct work *)request;
 	struct request *r = work->r;
-	struct api *api = r->api;
-	bool hashes = work->hashes;
+	struct turns *turns = work->turns;
 	(void)status; /* never cancelled */
 	free(work);
 	r->working = false;
@@ -58,8 +55,8 @@ static void work_done(uv_work_t *request, int status)
 		engine_run(r);
 	}
 	http_release(r->x);
-	if (hashes)
-		hashed(api);
+	if (turns)
+		turn_over(turns);
 }
 
 static void on_gone(struct http_pending *pending)
@@ -68,14 +65,15 @@ static void on_gone(struct http_pending *pending)
 	r->work_gone = true;
 }
 
-static enum step start(struct request *r, void (*run)(struct request *r), bool hashes)
+static enum step start(struct request *r, void (*run)(struct request *r), struct turns *turns)
 {
 	struct work *work = calloc(1, sizeof *work);
 	INVARIANT(work);
 	work->r = r;
 	work->run = run;
-	work->hashes = hashes;
-	r->api->hashing += hashes;
+	work->turns = turns;
+	if (turns)
+		turns->running++;
 	r->working = true;
 	http_hold(r->x);
 	r->pending.on_gone = on_gone;
@@ -86,29 +84,31 @@ static enum step start(struct request *r, void (*run)(struct request *r), bool h
 
 enum step engine_work(struct request *r, void (*run)(struct request *r))
 {
-	return start(r, run, false);
+	return start(r, run, NULL);
 }
 
 static void on_gone_waiting(struct http_pending *pending)
 {
 	struct request *r = (struct request *)((char *)pending - offsetof(struct request, pending));
+	struct turns *turns = r->turn;
 	struct request *before = NULL;
-	for (struct request *other = r->api->hash_first; other != r; other = other->hash_next)
+	for (struct request *other = turns->first; other != r; other = other->turn_next)
 		before = other;
-	*(before ? &before->hash_next : &r->api->hash_first) = r->hash_next;
-	if (r->api->hash_last == r)
-		r->api->hash_last = before;
+	*(before ? &before->turn_next : &turns->first) = r->turn_next;
+	if (turns->last == r)
+		turns->last = before;
 }
 
-enum step engine_hash(struct request *r, void (*run)(struct request *r))
+enum step engine_take_turn(struct request *r, enum turn_kind kind, void (*run)(struct request *r))
 {
-	struct api *api = r->api;
-	if (api->hashing < HASHING_AT_ONCE)
-		return start(r, run, true);
-	r->hash_run = run;
-	r->hash_next = NULL;
-	*(api->hash_last ? &api->hash_last->hash_next : &api->hash_first) = r;
-	api->hash_last = r;
+	struct turns *turns = &r->api->turns[kind];
+	if (turns->running < turns->most)
+		return start(r, run, turns);
+	r->turn = turns;
+	r->turn_run = run;
+	r->turn_next = NULL;
+	*(turns->last ? &turns->last->turn_next : &turns->first) = r;
+	turns->last = r;
 	r->pending.on_gone = on_gone_waiting;
 	http_pending_add(r->x, &r->pending);
 	return STEP_PARKED;

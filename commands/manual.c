@@ -192,6 +192,7 @@ static void write_errors(void)
 			       v->field ? "`" : "", v->field ? v->field : "", v->field ? "`" : "",
 			       problem_todo_of_status(v->status));
 	write_codes("A needs file as a whole", file_codes);
+	write_codes("A photo, and how it comes", photo_codes);
 	printf("\nThe codes of single rows (`rejected_by_code`) are those of the column 错误代码 in the file "
 	       "of refused rows.\n");
 	write_codes("HTTP itself", request_codes);

@@ -8,6 +8,7 @@
 #include "commands/doctor_watch.h"
 #include "commands/monitor.h"
 #include "service/log.h"
+#include "service/photo_store.h"
 #include "service/setting.h"
 #include "workers/figures.h"
 #include "workers/worker.h"
@@ -201,6 +202,8 @@ static void start_worker(struct process *p)
 					  c->uploads,
 					  name,
 					  c->uploads_days,
+					  c->photos,
+					  c->photos_days,
 					  { { "imports", c->jobs_imports },
 					    { "totals", c->jobs_totals },
 					    { "reminders", c->jobs_reminders },
@@ -230,6 +233,10 @@ static void on_ready(void *context)
 		.metrics = p->metrics,
 		.vault = p->vault,
 		.uploads = p->config.uploads,
+		.photos = p->config.photos,
+		.photo_bytes = p->config.photo_bytes,
+		.photos_per_case = p->config.photos_per_case,
+		.photo_decoders = p->config.photo_decoders,
 		.session_seconds = p->config.session_seconds,
 		.token_rate = p->config.token_rate,
 		.token_burst = p->config.token_burst,
@@ -264,6 +271,10 @@ static bool open_storage(struct process *p, char *why, size_t why_size)
 	if (!make_folder(p->config.var, why, why_size) || !make_folder(keys, why, why_size) ||
 	    !make_folder(p->config.uploads, why, why_size))
 		return false;
+	if (!photo_store_prepare(p->config.photos)) {
+		snprintf(why, why_size, "%s: %s", p->config.photos, strerror(errno));
+		return false;
+	}
 	p->vault = vault_open(p->config.key_file, true, why, why_size);
 	return p->vault != NULL;
 }

@@ -22,7 +22,7 @@ struct config_value {
 
 /* Texts belong to the config, and those without a default are NULL when they are not set. */
 struct config {
-	const char *listen, *metrics_listen, *var, *key_file, *uploads;
+	const char *listen, *metrics_listen, *var, *key_file, *uploads, *photos;
 	const char *database, *owner_database, *replica_database, *admin_password;
 	int replica_lag_ms;
 	int processes;
@@ -36,6 +36,7 @@ struct config {
 	int sign_in_tries, sign_in_tries_per_address, sign_in_tries_per_account;
 	int doctor_seconds;
 	int log, log_level;
+	int photo_bytes, photos_per_case, photo_decoders, photos_days;
 	int uploads_days, migrate_seconds;
 	const char *backup_passphrase, *postgresql_bin;
 	struct config_store *store; /* private */

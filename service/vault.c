@@ -98,6 +98,7 @@ static struct vault *vault_derive(const unsigned char master[VAULT_KEY_BYTES])
 	crypto_kdf_derive_from_key(vault->index, sizeof vault->index, 2, context, master);
 	crypto_kdf_derive_from_key(vault->fingerprint, sizeof vault->fingerprint, 3, context, master);
 	crypto_kdf_derive_from_key(vault->file, sizeof vault->file, 4, context, master);
+	crypto_kdf_derive_from_key(vault->part, sizeof vault->part, 5, context, master);
 	sodium_mprotect_readonly(vault);
 	return vault;
 }

@@ -17,6 +17,8 @@ struct worker_options {
 	const char *uploads;
 	const char *name; /* told in job.worker; copied */
 	int uploads_days; /* how long the upload of an import that is over is kept */
+	const char *photos;
+	int photos_days; /* how long a photo is kept that nobody uses any more */
 	/* How many jobs of each queue run at once; 0: this worker leaves the queue to others. */
 	struct worker_places {
 		const char *queue;
