@@ -9,6 +9,7 @@
 #include "service/folder.h"
 #include "service/log.h"
 #include "service/photo_copies.h"
+#include "service/photo_looks.h"
 #include "service/photo_part.h"
 #include "service/photo_store.h"
 #include <dirent.h>
@@ -17,16 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#if __has_include("service/photo_looks.h")
-#include "service/photo_looks.h"
-#else
-static bool photo_looks(const unsigned char *grey, int64_t *looks)
-{
-	(void)grey;
-	*looks = 0;
-	return false;
-}
-#endif
 
 enum { SLOT_CASE = 1, SLOT_UUID, SLOT_MOST, SLOT_PRINT, SLOT_FACTS, SLOT_LOOKS };
 enum { PARTS_MOST = 300 }; /* of one account, on their way */
@@ -280,7 +271,7 @@ static void keep(const struct api_options *o, struct sending *s, struct slice by
 		 const struct photo_copies *copies)
 {
 	char hex[PHOTO_HEX_BYTES];
-	int64_t looks;
+	int64_t looks = 0;
 	vault_fingerprint(o->vault, bytes, s->print);
 	photo_hex(s->print, hex);
 	write_facts(s);

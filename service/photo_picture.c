@@ -91,6 +91,7 @@ static void narrow(struct photo_shrink *s, const unsigned char *rgb)
 static void finish_row(struct photo_shrink *s)
 {
 	uint64_t whole = (uint64_t)s->width * s->height;
+	INVARIANT(whole > 0);
 	size_t values = (size_t)s->to->width * 3;
 	unsigned char *out = s->to->rgb + (size_t)s->to_row * values;
 	for (size_t i = 0; i < values; i++)

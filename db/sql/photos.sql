@@ -25,7 +25,7 @@ WITH found AS (
             OR b.finding IS DISTINCT FROM $7::int THEN 'photo_sent_otherwise' END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN before b ON true
     CROSS JOIN LATERAL photo_refused(f.c, $5::text, $6::int, $7::int, $10::int) AS r
-), kept AS MATERIALIZED (
+), stored AS MATERIALIZED (
     SELECT j.c, photo_keep($11::bytea, $12::json, $13::bigint) AS hash FROM judged j WHERE j.verdict IS NULL AND j.sent IS NULL
 ), made AS (
     INSERT INTO case_photo (plan_region, id, case_id, slot, item, finding, photo, taken_at, note, account_id, sent_as)
@@ -34,13 +34,13 @@ WITH found AS (
             WHEN $8::timestamptz <= now() + interval '5 minutes' THEN $8::timestamptz
             ELSE now() END,
         coalesce($9::text, ''), scope_account(), $4::uuid
-    FROM kept k RETURNING *
+    FROM stored k RETURNING *
 ), shown AS (
     SELECT * FROM made UNION ALL SELECT * FROM before
 ), answer AS (
-    SELECT j.verdict AS _verdict, j.field AS _field, u.id, u.sent_as::text, ($12::json->>'bytes')::bigint AS kept, true AS complete, u.slot,
-        u.item, u.finding, u.taken_at, u.note, ($12::json->>'width')::int AS width, ($12::json->>'height')::int AS height
-    FROM judged j LEFT JOIN shown u ON true
+    SELECT j.verdict AS _verdict, j.field AS _field, u.id, u.sent_as::text, f.bytes AS kept, u.id IS NOT NULL AS complete, u.slot, u.item,
+        u.finding, u.taken_at, u.note, f.width, f.height
+    FROM judged j LEFT JOIN shown u ON true LEFT JOIN json_to_record($12::json) AS f (bytes bigint, width int, height int) ON u.id IS NOT NULL
 )
 
 -- name: photo_sent :one
