@@ -47,6 +47,11 @@ const struct command commands[] = {
 	  .about = "In one snapshot, with the server running or not. Names every difference and ends with 3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify totals", "" } } },
+	{ "verify samples", "draw every sample again from its frozen list", .run = command_verify_samples,
+	  .about = "In one snapshot. Names every difference in a list, its digest or its draw, and ends with "
+		   "3 "
+		   "when there is one.",
+	  .examples = { { "tantu verify samples", "" } } },
 	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
 	  .settings = "listen",
 	  .arguments = { { "--timeout", "SECONDS", "how long to wait for its answer (3)" } },

@@ -181,6 +181,46 @@ int command_verify_totals(const struct config *config, const struct arguments *a
 	return run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
 }
 
+/* --- verify samples --- */
+
+static void print_column(const struct db_rows *rows, int row, int column, const char *before)
+{
+	struct slice s = db_get(rows, row, column);
+	printf("%s%.*s", before, (int)s.len, s.at);
+}
+
+/* Columns: sample, part, kept, recounted. */
+static void on_redrawn(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!answered(c, reply))
+		return;
+	const struct db_rows *rows = &reply->rows[0];
+	for (int i = 0; i < db_row_count(rows); i++) {
+		printf("differs: sample %" PRId64 " ", db_get_int(rows, i, 0));
+		print_column(rows, i, 1, "");
+		print_column(rows, i, 2, ": kept ");
+		print_column(rows, i, 3, ", drawn again ");
+		printf("\n");
+		c->status = 3;
+	}
+	if (c->status == 0)
+		printf("samples agree\n");
+	end(c);
+}
+
+static void begin_redraw(struct command *c)
+{
+	submit(c, SQL_verify_samples, 0, on_redrawn);
+}
+
+int command_verify_samples(const struct config *config, const struct arguments *arguments)
+{
+	(void)arguments;
+	struct command c = { .config = config, .begin = begin_redraw };
+	return run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
+}
+
 /* --- import --- */
 
 /* False with a reason when the file cannot be read; that it cannot be written is said by the writer's end. */

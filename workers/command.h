@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands that ask the database and end: `tantu import` and `tantu verify totals`. */
+ * Commands that ask the database and end: `tantu import`, `tantu verify totals`, `tantu verify samples`. */
 #ifndef WORKERS_COMMAND_H
 #define WORKERS_COMMAND_H
 
@@ -8,6 +8,7 @@
 /* Exit statuses: 0 done, 1 cannot be done (one line on standard error), 3 a figure differs / rows were
  * refused. */
 int command_verify_totals(const struct config *config, const struct arguments *arguments);
+int command_verify_samples(const struct config *config, const struct arguments *arguments);
 /* Prints the import's figures as JSON on standard output. */
 int command_import(const struct config *config, const struct arguments *arguments);
 
