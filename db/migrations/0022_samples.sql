@@ -216,7 +216,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM retrofit_case c WHERE c.plan_region = of_region AND c.id = of_case AND c.assessor_id = who)
         OR EXISTS (SELECT FROM case_event e WHERE e.plan_region = of_region AND e.case_id = of_case AND e.account_id = who
-                   AND e.kind <> 'open');
+                   AND e.kind <> 'open')
+        OR EXISTS (SELECT FROM inspection i WHERE i.plan_region = of_region AND i.case_id = of_case AND i.account_id = who);
 END $$;
 
 -- Where to go: the assessor who is sent sees the address of that household, whose case he does not see.

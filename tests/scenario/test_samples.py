@@ -303,6 +303,10 @@ def test_who_had_a_hand_in_a_case_does_not_inspect_it(field, visits):
     field.manager.patch(f"/cases/{case}", {"assessor": visits.assessor.user})
     visits.find(visits.assessor, case, "ok", expect=422, code="assessor_involved")
     field.manager.patch(f"/cases/{case}", {"assessor": own.user})
+    inspector = field.people.assessor("630106")
+    field.database.sql("""INSERT INTO inspection (plan_region, case_id, number, case_version, inspected_at, account_id, result)
+        SELECT plan_region, id, 1, 7, now(), (SELECT id FROM account WHERE name = %s), 'pass' FROM retrofit_case WHERE id = %s""", inspector.user, case)
+    visits.send(case, inspector, expect=422, code="assessor_involved")
     # The manager walked every case here.
     visits.find(field.manager, case, "ok", expect=422, code="assessor_involved")
     far = field.people.assessor("640324")

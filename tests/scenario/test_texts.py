@@ -49,6 +49,12 @@ class World:
         move(contractor, self.built, "built", DAYS["built"])
         self.listed, self.notice = bring_in(self.manager)[0], None
         move(self.manager, self.listed, "approved", "2023-03-01T02:00:00Z")
+        self.other = self.people.manager("640324")
+        (self.accepted,) = bring_in(self.manager)
+        walk(self.manager, self.accepted, contractor="firm-texts")
+        self.sample = sample_in(self)
+        self.database.sql("INSERT INTO sample_pick SELECT plan_region, %s, id, region, 1, '' FROM retrofit_case WHERE id = %s", self.sample, self.accepted)
+        self.database.sql("UPDATE sample SET seed = 'a', drawn_at = '2025-01-01' WHERE id = %s", self.sample)
         self.user = self.admin.post("/users", {"user": "texts", "password": PASSWORD, "role": "auditor", "region": "640324"})["id"]
         self.plan = {"code": "texts", "name_zh": "a", "region": "640324", "begins_on": "2026-01-01", "ends_on": "2030-12-31",
                      "who_counts": "a", "eligibility": "any"}
@@ -77,6 +83,14 @@ def world(cluster, database, contract):
     world.end()
 
 
+def sample_in(world):
+    """One more, frozen, whose seed may be given."""
+    return world.database.sql("""INSERT INTO sample (plan_region, id, plan_id, region, high, accepted_from, accepted_to, seed_source, seed_at, note,
+            households, strata, takes, digest, account_id)
+        SELECT 640324000, id_in(640324000, 'sample_number'), id, 640324000, 640324999, '2021-01-01', '2021-01-01', '', now(), '', 0, 0, 0, '', 1
+        FROM plan WHERE code = 'tongxin' RETURNING id""")[0][0]
+
+
 # (method, path): (who, the path, the other fields of the body); every call makes a new one.
 WAYS = {
     ("PATCH", "/api/v1/cases/{id}"): lambda w: (w.manager, f"/cases/{w.case}", {}),
@@ -93,6 +107,12 @@ WAYS = {
     ("PATCH", "/api/v1/measures/{code}"): lambda w: (w.admin, "/measures/ramp", {}),
     ("POST", "/api/v1/problems"): lambda w: (w.admin, "/problems", {"code": f"texts_{next(numbers)}", "name_zh": "a"}),
     ("PATCH", "/api/v1/problems/{code}"): lambda w: (w.admin, "/problems/squat_toilet", {}),
+    ("POST", "/api/v1/plans/{code}/samples"): lambda w: (w.manager, "/plans/tongxin/samples", {
+        "accepted_from": "2023-01-01", "accepted_to": "2023-12-31", "per_stratum": 1, "seed_source": "a", "seed_at": "2099-01-01T00:00:00Z", "note": "a"}),
+    ("POST", "/api/v1/samples/{id}/draw"): lambda w: (w.manager, f"/samples/{sample_in(w)}/draw", {}),
+    ("POST", "/api/v1/samples/{id}/cases/{case}/assignment"): lambda w: (w.manager, f"/samples/{w.sample}/cases/{w.accepted}/assignment", {}),
+    ("POST", "/api/v1/samples/{id}/cases/{case}/findings"): lambda w: (w.other, f"/samples/{w.sample}/cases/{w.accepted}/findings", {
+        "visited_at": "2026-01-01T00:00:00Z", "result": "ok"}),
     ("POST", "/api/v1/regions"): lambda w: (w.admin, "/regions", {"code": f"640390{next(numbers) % 899 + 100}", "name": "a", "parent": "640390"}),
     ("POST", "/api/v1/regions/{code}/recode"): lambda w: (w.admin, "/regions/640390/recode", {"code": "640390"}),
     ("POST", "/api/v1/session"): lambda w: (w.admin, "/session", {"user": "nobody", "password": ""}),
@@ -112,7 +132,7 @@ HASHED = {("POST", "/api/v1/users", "user"): {}, ("POST", "/api/v1/users", "cont
 # They name something that would have to be there, or have a form of their own.
 REFERENCES = {("PATCH", "/api/v1/cases/{id}", "contractor"), ("PATCH", "/api/v1/cases/{id}", "assessor"),
               ("POST", "/api/v1/cases/{id}/transitions", "contractor"), ("POST", "/api/v1/plans", "code"),
-              ("POST", "/api/v1/measures", "code"), ("POST", "/api/v1/problems", "code")}
+              ("POST", "/api/v1/samples/{id}/cases/{case}/assignment", "assessor"), ("POST", "/api/v1/measures", "code"), ("POST", "/api/v1/problems", "code")}
 # What no answer shows.
 KEPT = {("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
     "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0],
