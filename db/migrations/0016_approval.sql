@@ -34,8 +34,8 @@ CREATE TABLE notice_case (
     region       int NOT NULL REFERENCES region,
     householder  text NOT NULL, -- masked
     village      text NOT NULL,
-    category     smallint NOT NULL, -- and level, of the most severely disabled member
-    level        smallint NOT NULL,
+    category     smallint, -- and level, of the most severely disabled member
+    level        smallint,
     PRIMARY KEY (plan_region, notice_id, number),
     UNIQUE (plan_region, case_id, notice_id),
     FOREIGN KEY (plan_region, notice_id) REFERENCES notice,
@@ -182,8 +182,8 @@ BEGIN
     SELECT c.plan_region, made.id, f.number, c.id, c.version, c.region, c.householder, c.village, m.category, m.level
     FROM unnest(fit) WITH ORDINALITY AS f (id, number)
     JOIN retrofit_case c ON c.plan_region = p.region AND c.id = f.id
-    CROSS JOIN LATERAL (SELECT q.category, q.level FROM person q WHERE q.plan_region = c.plan_region AND q.household_id = c.household_id
-                        ORDER BY q.level, q.id LIMIT 1) AS m;
+    LEFT JOIN LATERAL (SELECT q.category, q.level FROM person q WHERE q.plan_region = c.plan_region AND q.household_id = c.household_id
+                        ORDER BY q.level, q.id LIMIT 1) AS m ON true;
 END $$;
 
 -- As in 0007; an objection that was upheld stands against the household, whenever it is judged again.

@@ -150,3 +150,17 @@ WITH found AS (
        {{objection_columns}}
     FROM judged j LEFT JOIN shown o ON true
 )
+
+-- name: notice_sheet :one
+-- $1 notice: the list to post, as it is frozen; nothing of it is unmasked
+SELECT n.id, p.name_zh AS plan_name, p.who_counts, r.name AS region_name, n.before = 'approved' AS before_approval,
+       n.ends_on - n.starts_on + 1 AS days, extract(year FROM n.starts_on)::int AS from_year, extract(month FROM n.starts_on)::int AS from_month,
+       extract(day FROM n.starts_on)::int AS from_day, extract(year FROM n.ends_on)::int AS to_year, extract(month FROM n.ends_on)::int AS to_month,
+       extract(day FROM n.ends_on)::int AS to_day, n.cases, n.cancelled_at IS NOT NULL AS cancelled,
+       (SELECT count(*)::int FROM notice_case l WHERE l.plan_region = n.plan_region AND l.notice_id = n.id) < n.cases AS partly,
+       (SELECT coalesce(json_agg(json_build_object('number', l.number, 'householder', l.householder, 'region', t.name, 'village', l.village,
+            'category', (ARRAY['视力', '听力', '言语', '肢体', '智力', '精神', '多重'])[l.category],
+            'level', (ARRAY['一级', '二级', '三级', '四级'])[l.level]) ORDER BY l.number), '[]')
+        FROM notice_case l JOIN region t ON t.place = l.region WHERE l.plan_region = n.plan_region AND l.notice_id = n.id) AS items
+FROM notice n JOIN plan p ON p.id = n.plan_id JOIN region r ON r.place = n.region
+WHERE n.plan_region = plan_region_of($1::bigint) AND n.id = $1::bigint;

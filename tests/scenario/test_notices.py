@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import needs
 import pytest
 import step_approve
+import test_sheets
 from stages import bring_in, bring_in_rows, move
 from team import Team
 
@@ -147,8 +148,22 @@ def test_a_county_reads_of_a_province_wide_notice_what_is_its_own(people):
     county = people.county("630106")
     assert county.get(f"/notices/{notice['id']}")["cases"] == 2
     assert [row["case"] for row in county.get(f"/notices/{notice['id']}/cases").items] == cases[:1]
+    assert "只列本地区" in test_sheets.page(county, f"/notices/{notice['id']}/sheet")[1]
     county.post(f"/notices/{notice['id']}/cancel", {"note": "x"}, match=notice.etag, expect=403, code="region_foreign")
     county.post(f"/plans/{plan}/notices", {"region": "630000"}, expect=403, code="region_foreign")
+
+
+def test_the_sheet_to_post(team, plan):
+    (case,) = approved(team, plan, **{"姓名": "欧阳建国", "村(社区)": "<b>村</b>", "残疾等级": "二级"})
+    notice = post(team, plan, starts_on="2023-03-02")
+    answer, text = test_sheets.page(team.county, f"/notices/{notice['id']}/sheet")
+    test_sheets.check_page(text, answer)
+    assert "自 2023 年 3 月 2 日起，至 2023 年 3 月 8 日止" in text and "公示期 7 天" in text and "审核通过" in text
+    assert "<td>欧***</td>" in text and "&lt;b&gt;村&lt;/b&gt;" in text and "<td>肢体</td><td>二级</td>" in text
+    assert "建国" not in text and str(case) not in text and "已撤销" not in text and "只列本地区" not in text
+    team.county.post(f"/notices/{notice['id']}/cancel", {"note": "x"})
+    assert "本公示已撤销" in test_sheets.page(team.county, f"/notices/{notice['id']}/sheet")[1]
+    team.county.get("/notices/6403240000000000/sheet", expect=404)
 
 
 def test_a_cancelled_notice_does_not_count(team, plan):
@@ -293,3 +308,21 @@ def test_two_at_once_do_not_post_a_case_twice(team, plan, people):
     listed = [row["case"] for notice in team.county.get("/notices", query={"plan": plan}).items
               for row in team.county.get(f"/notices/{notice['id']}/cases").items]
     assert sorted(listed) == sorted(cases)
+
+
+def test_the_longest_notice_can_be_printed(team, database):
+    plan = make_plan(team, notice_days=7, notice_before="approved")
+    database.sql("""WITH home AS (
+            INSERT INTO household (plan_region, id, number, region, village, address, hardship)
+            SELECT 640324000, id_in(640324000, 'household_number'), 'N' || nextval('person_number'), 640324101 + n / 5001, '很长很长的村子的名字社区居民委员会', '1号', '低保'
+            FROM generate_series(1, 5001) AS n RETURNING id, number, region
+        ) INSERT INTO retrofit_case (plan_region, id, plan_id, household_id, household_number, householder, region, village,
+                                     stage_at, stage_on, eligible, eligibility_reasons)
+        SELECT 640324000, id_in(640324000, 'case_number'), (SELECT id FROM plan WHERE code = %s), id, number, '欧***',
+               region, '很长很长的村子的名字社区居民委员会', now(), current_date, true, '{}' FROM home""", plan)
+    post(team, plan, expect=422, code="notice_too_large")
+    notice = post(team, plan, region="640324101")
+    assert notice["cases"] == 5000
+    answer, text = test_sheets.page(team.county, f"/notices/{notice['id']}/sheet")
+    test_sheets.check_page(text, answer)
+    assert text.count("<td>欧***</td>") == 5000

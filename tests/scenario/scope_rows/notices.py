@@ -18,6 +18,7 @@ STATEMENTS = {
     "notices_list": (lambda w: ["tongxin", None, None, None, 200], ()),
     "notice_get": (lambda w: [seen["notice"]], ()),
     "notice_cases": (lambda w: [seen["notice"], None, 200], ()),
+    "notice_sheet": (lambda w: [seen["notice"]], ()),
     "notice_cancel": (lambda w: [None, None, seen["notice"], None, "why"], ()),
     "objection_add": (lambda w: [None, None, seen["notice"], seen["listed"], None, "a", None], ()),
     "objections_of_notice": (lambda w: [seen["notice"], None, 200], ()),
