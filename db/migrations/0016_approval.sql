@@ -181,7 +181,7 @@ BEGIN
     INSERT INTO notice_case (plan_region, notice_id, number, case_id, case_version, region, householder, village, category, level)
     SELECT c.plan_region, made.id, f.number, c.id, c.version, c.region, c.householder, c.village, m.category, m.level
     FROM unnest(fit) WITH ORDINALITY AS f (id, number)
-    JOIN retrofit_case c ON c.plan_region = p.region AND c.id = f.id
+    CROSS JOIN LATERAL (SELECT * FROM retrofit_case w WHERE w.plan_region = p.region AND w.id = f.id OFFSET 0) AS c -- one by one
     LEFT JOIN LATERAL (SELECT q.category, q.level FROM person q WHERE q.plan_region = c.plan_region AND q.household_id = c.household_id
                         ORDER BY q.level, q.id LIMIT 1) AS m ON true;
 END $$;
