@@ -24,7 +24,7 @@ const struct verdict inspection_verdicts[] = {
 	{ "inspection_missing", 422, "Nobody has inspected what is built now.", "/to" },
 	{ "inspection_failed", 422, "The last inspection found faults.", "/to" },
 	{ "inspection_passed", 422, "The last inspection found no fault.", "/to" },
-	{ "signature_missing", 422, "The household's signature is missing.", "/to" },
+	{ "signature_missing", 422, "A signature is missing.", "/to" },
 	{ "satisfaction_missing", 422, "The inspection does not say how satisfied the household is.", "/to" },
 	{ NULL, 0, NULL, NULL },
 };

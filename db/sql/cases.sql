@@ -238,7 +238,8 @@ WITH home AS (
 SELECT n.id, n.name, n.sex, n.relation, n.citizen_id, n.certificate, n.category::int, n.level::int, n.phone, n.registered_on,
        h.address, h.hardship, h.traits,
        ARRAY(SELECT d.item FROM need d WHERE d.plan_region = n.plan_region AND d.person_id = n.id AND d.kind = 'retrofit' ORDER BY d.id) AS retrofit_needs,
-       ARRAY(SELECT d.item FROM need d WHERE d.plan_region = n.plan_region AND d.person_id = n.id AND d.kind = 'device' ORDER BY d.id) AS device_needs
+       ARRAY(SELECT d.item FROM need d WHERE d.plan_region = n.plan_region AND d.person_id = n.id AND d.kind = 'device' AND d.state <> 'dropped'
+             ORDER BY d.id) AS device_needs
 FROM home JOIN household h ON h.plan_region = home.plan_region AND h.id = home.household_id
 JOIN person n ON n.plan_region = h.plan_region AND n.household_id = h.id
 WHERE n.id > coalesce($2::bigint, 0) ORDER BY n.id LIMIT $3::int;

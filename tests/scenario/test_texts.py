@@ -19,7 +19,10 @@ HERE = ROOT / "tests" / "scenario"
 # What has a test of its own.
 ELSEWHERE = {
     ("POST", "/api/v1/cases/{id}/transitions", "note"): "test_bad_input.py::test_naughty_notes_come_back",
-    ("POST", "/api/v1/cases/{id}/take-back", "note"): "test_bad_input.py::test_naughty_notes_come_back"}
+    ("POST", "/api/v1/cases/{id}/take-back", "note"): "test_bad_input.py::test_naughty_notes_come_back",
+    ("PUT", "/api/v1/cases/{id}/survey", "remark"): "test_surveys.py::test_naughty_texts_come_back",
+    ("POST", "/api/v1/cases/{id}/survey/signatures", "name"): "test_surveys.py::test_naughty_names_sign",
+    ("POST", "/api/v1/cases/{id}/survey/signatures", "relation"): "test_surveys.py::test_naughty_names_sign"}
 # Never given back; each costs a password's hash, so that only every eighth string is tried.
 SECRET = {("POST", "/api/v1/session", "password"), ("POST", "/api/v1/users", "password"), ("PATCH", "/api/v1/users/{id}", "password")}
 numbers = itertools.count(1)
