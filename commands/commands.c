@@ -52,6 +52,14 @@ const struct command commands[] = {
 		   "3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify samples", "" } } },
+	{ "verify photos", "compare every photo's file with what the database says of it",
+	  .run = run_verify_photos,
+	  .about = "Both ways: each known photo has its file, whole and of its fingerprint; each file is "
+		   "known, or "
+		   "waits for the sweep. With the server running or not. Names every difference and ends "
+		   "with 3 "
+		   "when there is one.",
+	  .examples = { { "tantu verify photos", "as the server's user: it reads the photos folder" } } },
 	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
 	  .settings = "listen",
 	  .arguments = { { "--timeout", "SECONDS", "how long to wait for its answer (3)" } },

@@ -8,10 +8,11 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK = 1 << 18, FOLDERS_OPEN = 16 };
+enum { CHUNK = 1 << 18, FOLDERS_OPEN = 16, ID_MOST = 100 };
 
 /* into: -1 to read only. */
 static bool pass(int from, int into, struct file_print *print)
@@ -101,6 +102,30 @@ char *file_text(const char *path, size_t most, size_t *len)
 	}
 	text[*len] = 0;
 	return text;
+}
+
+/* What root writes belongs to whom the folder belongs to. */
+static bool claim(const char *folder, const char *file, const char *id)
+{
+	struct stat st;
+	if (!file_write(file, id, strlen(id)))
+		return errno == EEXIST;
+	return geteuid() != 0 || (stat(folder, &st) == 0 && chown(file, st.st_uid, st.st_gid) == 0);
+}
+
+enum folder_claim folder_claim(const char *path, const char *id)
+{
+	char file[4096];
+	size_t len = 0;
+	snprintf(file, sizeof file, "%s/" FOLDER_OWNER_FILE, path);
+	char *text = file_text(file, ID_MOST, &len);
+	if (!text && errno == ENOENT && claim(path, file, id))
+		text = file_text(file, ID_MOST, &len);
+	if (!text)
+		return FOLDER_TROUBLE;
+	enum folder_claim said = strcmp(text, id) == 0 ? FOLDER_OURS : FOLDER_FOREIGN;
+	free(text);
+	return said;
 }
 
 bool folder_make(const char *path)

@@ -56,5 +56,6 @@ void sql_job_start(struct job *job);
 void import_start(struct job *job);
 void probe_start(struct job *job);
 void uploads_start(struct job *job);
+void photos_sweep_start(struct job *job);
 
 #endif

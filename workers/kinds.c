@@ -10,5 +10,6 @@ const struct job_kind job_kinds[] = {
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
 	{ "probe", "probe", probe_start },
 	{ "uploads_sweep", "upkeep", uploads_start },
+	{ "photos_sweep", "upkeep", photos_sweep_start },
 	{ 0 },
 };

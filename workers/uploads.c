@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 enum { ORPHAN_SECONDS = 24 * 3600, PATH_BYTES = 4096, ID_BYTES = 40 };
-#define OWNER_FILE ".installation"
 
 struct doomed {
 	char name[256];
@@ -68,29 +67,6 @@ static void trouble(struct sweep *s, const char *what)
 	snprintf(s->trouble, sizeof s->trouble, "%s: %s", what, strerror(errno));
 }
 
-/* A folder that nobody has claimed becomes ours. What root writes belongs to whom the folder belongs to. */
-static bool folder_is_ours(struct sweep *s)
-{
-	char path[PATH_BYTES];
-	struct stat st;
-	size_t len = 0;
-	path_of(s, OWNER_FILE, path);
-	char *text = file_text(path, ID_BYTES, &len);
-	if (!text && errno == ENOENT) {
-		if (!file_write(path, s->installation, strlen(s->installation)) && errno != EEXIST)
-			return trouble(s, OWNER_FILE), false;
-		if (geteuid() == 0 &&
-		    (stat(s->job->options->uploads, &st) != 0 || chown(path, st.st_uid, st.st_gid) != 0))
-			return trouble(s, OWNER_FILE), false;
-		text = file_text(path, ID_BYTES, &len);
-	}
-	if (!text)
-		return trouble(s, OWNER_FILE), false;
-	s->foreign = strcmp(text, s->installation) != 0;
-	free(text);
-	return !s->foreign;
-}
-
 /* Ours are; anything else in the folder is nobody's business. */
 static bool is_upload_name(const char *name)
 {
@@ -105,8 +81,10 @@ static void list_in_pool(uv_work_t *work)
 	struct dirent *entry;
 	buffer_init(&names, s->arena, 65536);
 	array_begin(&names);
-	DIR *dir = folder_is_ours(s) ? opendir(s->job->options->uploads) : NULL;
-	if (!dir && !s->foreign && !*s->trouble)
+	enum folder_claim claim = folder_claim(s->job->options->uploads, s->installation);
+	s->foreign = claim == FOLDER_FOREIGN;
+	DIR *dir = claim == FOLDER_OURS ? opendir(s->job->options->uploads) : NULL;
+	if (!dir && !s->foreign)
 		trouble(s, "the uploads folder");
 	while (dir && (entry = readdir(dir)))
 		if (is_upload_name(entry->d_name))
@@ -222,7 +200,7 @@ static void on_listed(uv_work_t *work, int status)
 	struct sweep *s = (struct sweep *)work;
 	(void)status;
 	if (s->foreign) {
-		log_line(LOG_ERROR, "uploads_of_another_installation", LOG_TEXT("file", OWNER_FILE));
+		log_line(LOG_ERROR, "uploads_of_another_installation", LOG_TEXT("file", FOLDER_OWNER_FILE));
 		finish(s, false);
 		return;
 	}
