@@ -25,7 +25,7 @@ const struct verdict verdicts[] = {
 	{ "not_your_action", 403, "Only who acted may take an action back, until the next one acts.", NULL },
 	{ "contractor_unknown", 422, "There is no such contractor.", "/contractor" },
 	{ "contractor_not_wanted", 422, "A contractor does not belong here.", "/contractor" },
-	{ "contractor_required", 422, "This role needs a contractor.", "/contractor" },
+	{ "contractor_required", 422, "A contractor is needed.", "/contractor" },
 	{ "centre_required", 422, "This role needs a centre.", "/centre" },
 	{ "centre_not_wanted", 422, "A centre does not belong here.", "/centre" },
 	{ "assessor_unknown", 422, "There is no such assessor in this region.", "/assessor" },

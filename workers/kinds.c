@@ -7,6 +7,8 @@ const struct job_kind job_kinds[] = {
 	{ "totals_fold", "totals", sql_job_start, SQL_totals_fold, "1000000" },
 	{ "overdue_scan", "reminders", sql_job_start, SQL_overdue_scan, "" },
 	{ "stage_overdue", "reminders", sql_job_start, SQL_stage_overdue, "case version" },
+	{ "orders_silent_scan", "reminders", sql_job_start, SQL_orders_silent_scan, "" },
+	{ "order_silent", "reminders", sql_job_start, SQL_order_silent, "order" },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
 	{ "probe", "probe", probe_start },
 	{ "uploads_sweep", "upkeep", uploads_start },

@@ -245,7 +245,7 @@ CREATE FUNCTION money_follows(was retrofit_case, becomes retrofit_case, kind tex
 CREATE FUNCTION acceptance_follows(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE FUNCTION case_moved(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF 'assigned' IN (was.stage, becomes.stage) THEN
+    IF coalesce(becomes.contractor_id, was.contractor_id) IS NOT NULL THEN
         PERFORM order_follows(was, becomes, kind);
     END IF;
     PERFORM money_follows(was, becomes, kind);
@@ -325,7 +325,7 @@ BEGIN
         WHEN contractor IS NOT NULL AND wanted <> 'assigned' THEN 'contractor_not_wanted'
         WHEN contractor IS NOT NULL AND NOT contractor_found THEN 'contractor_unknown'
         ELSE coalesce(told, 'stale') END;
-    SELECT verdict, CASE WHEN verdict IN ('contractor_unknown', 'contractor_not_wanted') THEN '/contractor' WHEN verdict = 'note_required' THEN '/note'
+    SELECT verdict, CASE WHEN verdict IN ('contractor_unknown', 'contractor_not_wanted', 'contractor_required') THEN '/contractor' WHEN verdict = 'note_required' THEN '/note'
                WHEN verdict IN ('happened_in_future', 'happened_before_last', 'happened_before_plan', 'notice_not_over') THEN '/happened_at'
                ELSE '/to' END,
         CASE WHEN verdict IN ('stage_not_allowed', 'role_not_allowed') THEN case_allowed(c) END,

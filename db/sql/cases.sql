@@ -134,16 +134,22 @@ WITH found AS (
 ), last AS (
     SELECT e.version, e.from_stage FROM found f, case_event e
     WHERE e.plan_region = plan_region_of($3::bigint) AND e.case_id = $3::bigint ORDER BY e.version DESC LIMIT 1
+), gave AS ( -- the orders that the move opened: whom the case had before, and whether somebody else has acted since
+    SELECT count(*) > 0 AS an_order, (array_agg(o.contractor_before ORDER BY o.number))[1] AS contractor_before,
+        coalesce(bool_or(o.state = 'accepted' AND o.answered_by <> scope_account()), false) AS is_answered
+    FROM last l, work_order o
+    WHERE o.plan_region = plan_region_of($3::bigint) AND o.case_id = $3::bigint AND o.opened_version >= l.version
 ), judged AS (
-    SELECT f.c, l.version AS taken, l.from_stage, CASE
+    SELECT f.c, l.version AS taken, l.from_stage, g.an_order, g.contractor_before, CASE
         WHEN f.c IS NULL THEN 'not_found'
         WHEN $5::int <> (f.c).version THEN 'stale'
         WHEN l.from_stage IS NULL THEN 'nothing_to_take_back'
+        WHEN g.is_answered THEN 'order_answered'
         ELSE (case_refusal(f.c, l.from_stage, now(), $4::text, l.version)).verdict END AS verdict
-    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN last l ON true
+    FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN last l ON true CROSS JOIN gave g
 ), moved AS (
     UPDATE retrofit_case c SET stage = j.from_stage, stage_at = now(), stage_note = coalesce($4::text, ''), stage_evidence = NULL,
-        takes_back = j.taken
+        takes_back = j.taken, contractor_id = CASE WHEN j.an_order THEN j.contractor_before ELSE c.contractor_id END
     FROM judged j
     WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
     RETURNING c.*
@@ -165,6 +171,7 @@ WITH found AS (
         WHEN f.c IS NULL THEN 'not_found'
         WHEN $4::int <> (f.c).version THEN 'stale'
         WHEN $5::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
+        WHEN k.id <> (f.c).contractor_id AND order_holds(f.c) THEN 'order_given'
         WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown' END AS verdict,
         CASE WHEN $7::boolean IS NULL OR (f.c).stage <> 'registered' THEN (f.c).eligibility_reasons
              WHEN $7::boolean THEN array_remove((f.c).eligibility_reasons, 'no_second_retrofit') || '{no_second_retrofit}'

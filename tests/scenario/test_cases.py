@@ -36,8 +36,8 @@ def in_stage(staff):
     """{stage: a case in it}, seen by contractor and assessor too."""
     cases = dict(zip(STAGES, bring_in(staff["manager"], len(STAGES))))
     for stage, case in cases.items():
-        walk(staff["manager"], case, stage)
         staff["manager"].patch(f"/cases/{case}", {"assessor": staff["assessor"].user, "contractor": "firm-cases"})
+        walk(staff["manager"], case, stage)
     return cases
 
 

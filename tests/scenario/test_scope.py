@@ -158,7 +158,7 @@ def test_a_contractor_has_its_own_orders_only(qinghai):
     number = contractor.get(f"/cases/{order}")["household_number"]
     assert listed(contractor, q=number) == {order} and not listed(other, q=number)
     contractor.get("/plans/qinghai/progress", expect=403)
-    manager.patch(f"/cases/{order}", {"contractor": "firm-other"})
+    manager.post(f"/cases/{order}/reassignment", {"contractor": "firm-other", "reason": "试验"})
     contractor.get(f"/cases/{order}", expect=404)
     assert listed(other) == {order} and not listed(contractor)
 

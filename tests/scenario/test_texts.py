@@ -22,7 +22,11 @@ ELSEWHERE = {
     ("POST", "/api/v1/cases/{id}/take-back", "note"): "test_bad_input.py::test_naughty_notes_come_back",
     ("PUT", "/api/v1/cases/{id}/survey", "remark"): "test_surveys.py::test_naughty_texts_come_back",
     ("POST", "/api/v1/cases/{id}/survey/signatures", "name"): "test_surveys.py::test_naughty_names_sign",
-    ("POST", "/api/v1/cases/{id}/survey/signatures", "relation"): "test_surveys.py::test_naughty_names_sign"}
+    ("POST", "/api/v1/cases/{id}/survey/signatures", "relation"): "test_surveys.py::test_naughty_names_sign",
+    **{("POST", path, field): "test_orders.py::test_naughty_texts_come_back" for path, field in (
+        ("/api/v1/orders", "note"), ("/api/v1/orders", "contractor"), ("/api/v1/cases/{id}/order/accept", "note"),
+        ("/api/v1/cases/{id}/order/decline", "reason"), ("/api/v1/cases/{id}/reassignment", "contractor"),
+        ("/api/v1/cases/{id}/reassignment", "reason"))}}
 # Never given back; each costs a password's hash, so that only every eighth string is tried.
 SECRET = {("POST", "/api/v1/session", "password"), ("POST", "/api/v1/users", "password"), ("PATCH", "/api/v1/users/{id}", "password")}
 numbers = itertools.count(1)
