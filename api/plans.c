@@ -37,6 +37,8 @@ static const struct field plan_change_in[] = {
 	{ "notice_days", F_INT, .min = 0, .max = 365 },
 	{ "subsidy_ceiling", F_INT, .min = 0, .max = 100000000 },
 	{ "notice_before", F_ENUM, .of = notice_befores },
+	{ "looks_within", F_INT, .min = 0, .max = 7,
+	  .says = "Photos of two households are flagged when they differ in at most so many of 64 bits." },
 	{ 0 },
 };
 
@@ -85,7 +87,7 @@ const struct endpoint plan_endpoints[] = {
 	  .way = { { NULL, SQL_plan_change,
 		     "path.code if_match in.name_zh in.name_ko in.name_en in.begins_on in.ends_on "
 		     "in.who_counts in.eligibility "
-		     "in.notice_days in.subsidy_ceiling in.notice_before" } },
+		     "in.notice_days in.subsidy_ceiling in.notice_before in.looks_within" } },
 	  .summary = "Change a plan" },
 	{ HTTP_METHOD_PUT, "/api/v1/plans/{code}/indicators/{indicator}", RUNS_PLANS, NULL, indicator_in,
 	  .way = { { NULL, SQL_indicator_put,

@@ -10,6 +10,7 @@ const struct job_kind job_kinds[] = {
 	{ "orders_silent_scan", "reminders", sql_job_start, SQL_orders_silent_scan, "" },
 	{ "order_silent", "reminders", sql_job_start, SQL_order_silent, "order" },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
+	{ "photo_compare", "upkeep", sql_job_start, SQL_photo_compare, "use" },
 	{ "probe", "probe", probe_start },
 	{ "uploads_sweep", "upkeep", uploads_start },
 	{ "photos_sweep", "upkeep", photos_sweep_start },

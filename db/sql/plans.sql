@@ -3,7 +3,7 @@
 
 -- part: plan
 SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS region_name, p.begins_on, p.ends_on,
-       p.who_counts, p.eligibility, p.notice_days, p.notice_before, p.subsidy_ceiling,
+       p.who_counts, p.eligibility, p.notice_days, p.notice_before, p.subsidy_ceiling, p.looks_within::int AS looks_within,
        (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
        (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
             'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
@@ -40,7 +40,7 @@ WITH given AS (
 )
 
 -- name: plan_change :write
--- $3 code, $4 if-match, $5-$7 names, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 notice before
+-- $3 code, $4 if-match, $5-$7 names, $8 begins, $9 ends, $10 who counts, $11 eligibility, $12 notice days, $13 ceiling, $14 notice before, $15 looks within
 WITH found AS (
     SELECT * FROM plan WHERE code = $3::text
 ), judged AS (
@@ -55,14 +55,15 @@ WITH found AS (
         name_en = coalesce($7::text, p.name_en), begins_on = coalesce($8::date, p.begins_on), ends_on = coalesce($9::date, p.ends_on),
         who_counts = coalesce($10::text, p.who_counts), eligibility = coalesce($11::text, p.eligibility),
         notice_days = coalesce($12::int, p.notice_days), subsidy_ceiling = coalesce($13::bigint, p.subsidy_ceiling),
-        notice_before = coalesce($14::text, p.notice_before)
+        notice_before = coalesce($14::text, p.notice_before),
+        looks_within = coalesce($15::int, p.looks_within)
     FROM judged j WHERE j.verdict IS NULL AND p.id = j.id AND p.version = j.version RETURNING p.*
 ), shown AS (
     SELECT * FROM changed UNION ALL SELECT * FROM found WHERE NOT EXISTS (SELECT FROM changed)
 ), answer AS (
     SELECT coalesce(j.verdict, CASE WHEN NOT EXISTS (SELECT FROM changed) THEN 'stale' END) AS _verdict, s.code, s.name_zh,
            s.name_ko, s.name_en, region_label(s.region) AS region, s.begins_on, s.ends_on, s.who_counts, s.eligibility,
-           s.notice_days, s.notice_before, s.subsidy_ceiling, s.version
+           s.notice_days, s.notice_before, s.subsidy_ceiling, s.looks_within::int AS looks_within, s.version
     FROM judged j LEFT JOIN shown s ON true
 )
 

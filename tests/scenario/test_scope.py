@@ -230,7 +230,7 @@ REFUSALS = {"42501", "TT001", "TT002"}  # raised instead of answered: by a polic
 
 # What everybody may see of a plan; statements of figures say it beside zeros.
 PLAN = {"code", "plan", "name_zh", "name_ko", "name_en", "region", "begins_on", "ends_on", "who_counts", "eligibility",
-        "notice_days", "notice_before", "subsidy_ceiling", "version"}
+        "notice_days", "notice_before", "subsidy_ceiling", "looks_within", "version"}
 ABOUT_PLAN = {"target", "as_of", "known_at", "exact", "plan", "region", "name", "year", "month", "stage"}
 
 
@@ -302,7 +302,8 @@ STATEMENTS = {
     "uploads_missing": (lambda w: ["{}"], ()),
     "plan_create": (lambda w: [None, None, "thief", "a", None, None, "640324", "2026-01-01", "2027-01-01", "a", "any", None,
                                None, None], ()),
-    "plan_change": (lambda w: [None, None, "tongxin", None, "a", None, None, None, None, None, None, None, None, None], PLAN),
+    "plan_change": (lambda w: [None, None, "tongxin", None, "a", None, None, None, None, None, None, None, None,
+                               None, None], PLAN),
     "indicator_put": (lambda w: [None, None, "tongxin", "households", "a", None, None, "household", 1, "at_least", "period",
                                  True, None], ()),
     "plan_gate_put": (lambda w: [None, None, "tongxin", "order", False, "why"], {"code", "stages", "closed", "note"}),
