@@ -330,6 +330,9 @@ BEGIN
         RETURN survey_shown(c, NULL, NULL, NULL);
     END IF;
     refused := survey_refusal(c, findings, devices);
+    IF refused.verdict IS NULL THEN
+        refused := survey_photographed(c, findings);
+    END IF;
     verdict := CASE
         WHEN c.id IS NULL THEN 'not_found'
         WHEN if_match IS DISTINCT FROM was.version THEN 'stale'
@@ -341,7 +344,20 @@ BEGIN
     IF verdict IS NULL THEN
         PERFORM survey_write(c, content, coalesce(was.version, 0) + 1);
     END IF;
-    RETURN survey_shown(c, verdict, refused.field, NULL);
+    RETURN survey_shown(c, verdict, CASE WHEN verdict = refused.verdict THEN refused.field END, NULL);
+END $$;
+
+-- A photo shows a finding where it is: as long as there is one, the finding stays, and stays in its room.
+CREATE FUNCTION survey_photographed(c retrofit_case, findings json, OUT verdict text, OUT field text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    moved int; -- its place in what is given; -1: it is not there
+BEGIN
+    SELECT coalesce(g.place, -1) INTO moved FROM survey_finding f LEFT JOIN survey_given_findings(findings) g ON g.number = f.number
+    WHERE f.plan_region = c.plan_region AND f.case_id = c.id AND g.room IS DISTINCT FROM f.room AND EXISTS (
+        SELECT FROM case_photo p WHERE p.plan_region = f.plan_region AND p.case_id = f.case_id AND p.finding = f.number AND p.removed_at IS NULL)
+    ORDER BY 1 LIMIT 1;
+    verdict := CASE WHEN moved IS NOT NULL THEN 'finding_photographed' END;
+    field := CASE WHEN moved >= 0 THEN format('/findings/%s/room', moved) ELSE '/findings' END;
 END $$;
 
 -- What a survey lacks to be signed by the household: place and time, and an answer to everything that was found.
@@ -368,30 +384,30 @@ CREATE FUNCTION survey_label(f survey_finding) RETURNS text LANGUAGE sql STABLE 
         WHEN f.measure IS NULL THEN (SELECT p.name_zh FROM problem p WHERE p.code = f.problem)
         ELSE (SELECT m.name_zh FROM measure m WHERE m.code = f.measure) END) $$;
 
+-- Which devices a survey asks for, for whom, in the words of the needs files.
+CREATE FUNCTION survey_asks(c retrofit_case) RETURNS TABLE (person bigint, thing text) LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT a.person_id, coalesce((SELECT min(w.item) FROM measure_need w WHERE w.kind = 'device' AND w.measure = m.code), m.name_zh)
+    FROM (SELECT d.person_id, d.measure FROM survey_device d WHERE d.plan_region = c.plan_region AND d.case_id = c.id
+          UNION ALL SELECT f.person_id, f.measure FROM survey_finding f
+          WHERE f.plan_region = c.plan_region AND f.case_id = c.id AND f.consent = 'agreed') AS a
+    JOIN measure m ON m.code = a.measure AND m.kind = 'device' $$;
+
 -- What a signed survey asks for in devices becomes needs of the persons, each once; a need that only an earlier version of
 -- it had brought is dropped.
 CREATE FUNCTION survey_raise(c retrofit_case) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    WITH asked AS (
-        SELECT d.person_id, d.measure FROM survey_device d WHERE d.plan_region = c.plan_region AND d.case_id = c.id
-        UNION SELECT f.person_id, f.measure FROM survey_finding f JOIN measure m ON m.code = f.measure
-        WHERE f.plan_region = c.plan_region AND f.case_id = c.id AND f.consent = 'agreed' AND m.kind = 'device'
-    ), named AS (
-        SELECT DISTINCT a.person_id, coalesce((SELECT min(w.item) FROM measure_need w WHERE w.kind = 'device' AND w.measure = a.measure), m.name_zh) AS item
-        FROM asked a JOIN measure m ON m.code = a.measure
-    ), again AS (
-        UPDATE need d SET state = CASE WHEN EXISTS (SELECT FROM named n WHERE n.person_id = d.person_id AND n.item = d.item) THEN 'open' ELSE 'dropped' END
-        FROM survey_need s WHERE s.plan_region = c.plan_region AND s.case_id = c.id AND d.plan_region = s.plan_region AND d.id = s.need_id
-          AND d.state <> 'met'
-    ), raised AS (
-        INSERT INTO need (plan_region, id, household_id, person_id, kind, item)
-        SELECT c.plan_region, id_in(c.plan_region, 'need_number'), c.household_id, n.person_id, 'device', n.item FROM named n
-        ON CONFLICT (plan_region, person_id, kind, item) DO NOTHING RETURNING id
+    UPDATE need d SET state = 'dropped' FROM survey_need s
+    WHERE s.plan_region = c.plan_region AND s.case_id = c.id AND d.plan_region = s.plan_region AND d.id = s.need_id AND d.state = 'open'
+      AND NOT EXISTS (SELECT FROM survey_asks(c) a WHERE a.person = d.person_id AND a.thing = d.item);
+    WITH raised AS (
+        INSERT INTO need AS d (plan_region, id, household_id, person_id, kind, item)
+        SELECT c.plan_region, id_in(c.plan_region, 'need_number'), c.household_id, a.person, 'device', a.thing FROM survey_asks(c) a
+        ON CONFLICT (plan_region, person_id, kind, item) DO UPDATE SET state = 'open' WHERE d.state = 'dropped' RETURNING d.id
     )
-    INSERT INTO survey_need (plan_region, case_id, need_id) SELECT c.plan_region, c.id, r.id FROM raised r;
+    INSERT INTO survey_need (plan_region, case_id, need_id) SELECT c.plan_region, c.id, r.id FROM raised r ON CONFLICT DO NOTHING;
 END $$;
 
--- Signs the version that If-Match names, as the household or as the assessor who saved it.
+-- Signs the version that If-Match names, as the household, or as the assessor: whose case it is, or who saved it.
 CREATE FUNCTION survey_sign(wanted_id bigint, if_match int, wanted text, signer_name text, signer_relation text, picture bigint,
                             signed timestamptz) RETURNS survey_answer LANGUAGE plpgsql AS $$
 DECLARE
@@ -408,7 +424,7 @@ BEGIN
         WHEN if_match IS NULL THEN 'version_required'
         WHEN if_match <> was.version THEN 'stale'
         WHEN c.stage <> 'approved' THEN 'survey_frozen'
-        WHEN wanted = 'assessor' AND was.account_id <> scope_account() THEN 'not_your_survey'
+        WHEN wanted = 'assessor' AND scope_account() <> ALL (ARRAY[was.account_id, coalesce(c.assessor_id, was.account_id)]) THEN 'not_your_survey'
         WHEN EXISTS (SELECT FROM survey_signed_by(c, was.version) s WHERE s.signer = wanted) THEN 'signature_there'
         WHEN NOT EXISTS (SELECT FROM case_photo p WHERE p.plan_region = c.plan_region AND p.id = picture AND p.case_id = c.id
             AND p.slot = 'signature' AND p.removed_at IS NULL) THEN 'signature_unknown'
@@ -447,6 +463,7 @@ BEGIN
         WHEN lacks.verdict IS NOT NULL THEN lacks.verdict
         WHEN agreed = 0 THEN 'nothing_agreed'
         WHEN unseen IS NOT NULL THEN 'before_photo_missing'
-        WHEN unsigned IS NOT NULL THEN 'signature_missing' END;
+        WHEN unsigned IS NOT NULL THEN 'signature_missing'
+        WHEN day < (SELECT china_date(s.visited_at) FROM survey s WHERE s.plan_region = c.plan_region AND s.case_id = c.id) THEN 'happened_before_last' END;
     RETURN verdict || CASE verdict WHEN 'before_photo_missing' THEN unseen WHEN 'signature_missing' THEN unsigned ELSE lacks.lacking END;
 END $$;
