@@ -178,7 +178,8 @@ CREATE FUNCTION photo_flagged(place int, use_id bigint) RETURNS boolean LANGUAGE
 
 -- What each item still wants a photo of: one of the slot, of the item or of the finding it answers, sent later than `since`.
 CREATE FUNCTION photo_wanted(c retrofit_case, wanted_slot text, since timestamptz, items int[]) RETURNS text[] LANGUAGE sql STABLE AS $$
-    SELECT array_agg(i.number || ' ' || i.room || ' ' || i.name ORDER BY i.number) FROM case_item i
+    SELECT array_agg(i.number || ' ' || coalesce((SELECT r.name_zh FROM room r WHERE r.code = i.room), i.room) || ' ' || i.name ORDER BY i.number)
+    FROM case_item i
     WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL AND (items IS NULL OR i.number = ANY (items))
       AND NOT EXISTS (SELECT FROM case_photo u WHERE u.plan_region = c.plan_region AND u.case_id = c.id AND u.slot = wanted_slot
           AND u.removed_at IS NULL AND (u.item = i.number OR u.finding = i.finding) AND u.created_at > since) $$;
@@ -202,7 +203,7 @@ DECLARE
     last record;
     verdict text;
 BEGIN
-    IF lacking IS NULL AND to_regclass('inspection') IS NOT NULL THEN
+    IF lacking IS NULL THEN
         SELECT i.result, i.created_at, ARRAY(SELECT f.item FROM inspection_item f WHERE f.plan_region = i.plan_region
             AND f.case_id = i.case_id AND f.inspection = i.number AND f.fault <> '') AS faulty INTO last
         FROM inspection i WHERE i.plan_region = c.plan_region AND i.case_id = c.id ORDER BY i.number DESC LIMIT 1;

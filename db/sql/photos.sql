@@ -57,7 +57,8 @@ WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint;
 SELECT u.id, u.sent_as::text, u.slot, u.item, u.finding, u.taken_at, u.account_id AS by, u.created_at AS sent_at, p.kind, p.bytes, p.width,
     p.height, p.captured_at, p.longitude IS NOT NULL AS place_known,
     CASE WHEN scope_role() <> 'contractor' THEN p.longitude END AS longitude,
-    CASE WHEN scope_role() <> 'contractor' THEN p.latitude END AS latitude, u.note
+    CASE WHEN scope_role() <> 'contractor' THEN p.latitude END AS latitude, u.note,
+    photo_flagged(u.plan_region, u.id) AS flagged
 FROM case_photo u JOIN photo p ON p.hash = u.photo
 WHERE u.plan_region = plan_region_of($1::bigint) AND u.case_id = $1::bigint AND u.removed_at IS NULL
   AND ($2::text IS NULL OR u.slot = $2::text) AND ($3::int IS NULL OR u.item = $3::int) AND u.id > coalesce($4::bigint, 0)
