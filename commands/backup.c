@@ -3,6 +3,7 @@
  * the dump and the figures are of that snapshot, and every upload it speaks of was on disk before it. The
  * backup gets its name last, when all of it is on disk. */
 #include "commands/backup.h"
+#include "commands/backup_photos.h"
 #include "db/snapshot.h"
 #include "service/durable.h"
 #include "service/sealed_key.h"
@@ -204,6 +205,28 @@ static bool save_uploads(struct making *m)
 	return snapshot_uploads(m->snapshot.pg, save_upload, m, m->why, sizeof m->why);
 }
 
+static bool save_photos(struct making *m)
+{
+	char path[BACKUP_PATH_BYTES], previous[BACKUP_PATH_BYTES];
+	struct backup_photos_tally tally;
+	struct file_print print;
+	if (m->snapshot.schema < BACKUP_PHOTOS_SCHEMA)
+		return true;
+	bool linked = backup_newest_like(m->folder, m->manifest, previous);
+	if (!backup_photos_save(m->snapshot.pg, m->config->photos, m->partial, linked ? previous : NULL,
+				&tally, m->why, sizeof m->why))
+		return false;
+	backup_path(path, m->partial, BACKUP_PHOTOS_LIST);
+	if (!file_print(path, &print))
+		return failed(m, path);
+	backup_add_file(m->manifest, BACKUP_PHOTOS_LIST, &print);
+	INVARIANT(json_object_set_new(m->manifest, "photos", json_integer(tally.saved)) == 0 &&
+		  json_object_set_new(m->manifest, "photo_bytes", json_integer((json_int_t)tally.bytes)) ==
+			  0);
+	m->missing += (int)tally.missing;
+	return true;
+}
+
 static bool save_key(struct making *m)
 {
 	char path[BACKUP_PATH_BYTES];
@@ -263,7 +286,8 @@ static bool name_it(struct making *m)
 
 static bool make(struct making *m)
 {
-	return describe(m) && save_database(m) && save_uploads(m) && save_key(m) && name_it(m);
+	return describe(m) && save_database(m) && save_uploads(m) && save_photos(m) && save_key(m) &&
+	       name_it(m);
 }
 
 /* --- afterwards --- */
@@ -290,8 +314,9 @@ static int conclude(struct making *m)
 		return complain(m->why);
 	note(m, &set);
 	bool pruned = !m->keep || backup_prune(m->folder, &set, m->keep, &deleted, m->why, sizeof m->why);
-	printf("%s: %" PRIu64 " bytes, %zu files, schema %d, key %s", m->whole, backup_bytes(&set),
-	       json_object_size(json_object_get(set.manifest, "files")), m->snapshot.schema,
+	printf("%s: %" PRIu64 " bytes, %zu files, %" PRId64 " photos, schema %d, key %s", m->whole,
+	       backup_bytes(&set), json_object_size(json_object_get(set.manifest, "files")),
+	       backup_number(&set, "photos"), m->snapshot.schema,
 	       m->with_key ? "inside, under the passphrase" : "not inside");
 	printf(deleted ? "; %d older deleted\n" : "\n", deleted);
 	backup_close(&set);

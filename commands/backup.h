@@ -30,6 +30,10 @@ MUST_USE bool restore_database(const struct backup_set *set, const struct config
 			       const struct vault *vault, char *why, size_t why_size);
 MUST_USE bool restore_uploads(const struct backup_set *set, const struct config *config, char *why,
 			      size_t why_size);
+/* Copies a file in so that whoever looks sees all of it or nothing, and gives it to whom the folder belongs.
+ */
+MUST_USE bool restore_put_file(const char *from, const char *to, char *why, size_t why_size);
+MUST_USE bool restore_hand_over(const char *path);
 /* Is the database of config->owner_database there, empty, and ours to fill? */
 MUST_USE bool restore_target_is_empty(const struct config *config, char *why, size_t why_size);
 MUST_USE bool restore_figures_agree(const struct backup_set *set, const struct config *config, char *why,

@@ -2,6 +2,7 @@
  * See backup_set.h. A manifest may come from anybody: every name in it is checked before it becomes a path.
  */
 #include "commands/backup_set.h"
+#include "commands/backup_photos.h"
 #include "db/schema.h"
 #include <ctype.h>
 #include <dirent.h>
@@ -62,7 +63,7 @@ uint64_t backup_bytes(const struct backup_set *set)
 {
 	const char *name;
 	json_t *file;
-	uint64_t bytes = 0;
+	uint64_t bytes = (uint64_t)backup_number(set, "photo_bytes");
 	json_object_foreach (files_of(set), name, file)
 		bytes += (uint64_t)json_integer_value(json_object_get(file, "bytes"));
 	return bytes;
@@ -216,7 +217,7 @@ bool backup_check_files(const struct backup_set *set, char *why, size_t why_size
 			return false;
 		}
 	}
-	return true;
+	return backup_photos_check(set, why, why_size);
 }
 
 static void seal_of(const struct vault *vault, struct slice manifest, char out[SEAL_TEXT + 1])
@@ -302,17 +303,32 @@ static bool delete_one(const char *folder, const char *name, char *why, size_t w
 	return false;
 }
 
-static bool is_like(const char *folder, const char *name, const struct backup_set *newest)
+static bool is_like(const char *folder, const char *name, const json_t *newest)
 {
 	struct backup_set set;
 	char path[BACKUP_PATH_BYTES], ignored[400];
 	backup_path(path, folder, name);
 	if (!backup_open(&set, path, ignored, sizeof ignored))
 		return false;
-	bool like = strcmp(backup_text(&set, "installation"), backup_text(newest, "installation")) == 0 &&
-		    strcmp(backup_text(&set, "key"), backup_text(newest, "key")) == 0;
+	bool like = json_equal(json_object_get(set.manifest, "installation"),
+			       json_object_get(newest, "installation")) &&
+		    json_equal(json_object_get(set.manifest, "key"), json_object_get(newest, "key"));
 	backup_close(&set);
 	return like;
+}
+
+bool backup_newest_like(const char *folder, const json_t *like, char out[BACKUP_PATH_BYTES])
+{
+	struct dirent **names = NULL;
+	int count = list(folder, &names);
+	bool found = false;
+	for (int i = 0; i < count && !found; i++) {
+		found = is_like(folder, names[i]->d_name, like);
+		if (found)
+			backup_path(out, folder, names[i]->d_name);
+	}
+	free_list(names, count);
+	return found;
 }
 
 bool backup_prune(const char *folder, const struct backup_set *newest, int keep, int *deleted, char *why,
@@ -323,7 +339,7 @@ bool backup_prune(const char *folder, const struct backup_set *newest, int keep,
 	bool done = true;
 	*deleted = 0;
 	for (int i = 0; i < count && done; i++) {
-		if (!is_like(folder, names[i]->d_name, newest) || ++kept <= keep)
+		if (!is_like(folder, names[i]->d_name, newest->manifest) || ++kept <= keep)
 			continue;
 		done = delete_one(folder, names[i]->d_name, why, why_size);
 		*deleted += done;

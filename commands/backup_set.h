@@ -5,6 +5,7 @@
  *   database.sealed pg_dump's custom format, sealed with the installation's key
  *   uploads/…       sealed already
  *   key.sealed      the master key under a passphrase; absent with --without-key
+ *   photos/… photos.list  commands/backup_photos.h
  * It has this name only when it is whole; until then, and while it is deleted, .partial-…
  */
 #ifndef COMMANDS_BACKUP_SET_H
@@ -53,6 +54,8 @@ MUST_USE bool backup_write_manifest(const char *path, const json_t *manifest, co
 enum { KEY_CHECK_BYTES = 33 };
 void backup_key_check(const struct vault *vault, char out[KEY_CHECK_BYTES]);
 
+/* The newest whole backup in the folder that is of the same installation and key as `like`. False: none. */
+MUST_USE bool backup_newest_like(const char *folder, const json_t *like, char out[BACKUP_PATH_BYTES]);
 /* Deletes whole backups of the same installation and key as `newest` but the newest `keep`; touches nothing
  * else. *deleted counts. */
 MUST_USE bool backup_prune(const char *folder, const struct backup_set *newest, int keep, int *deleted,

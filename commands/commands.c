@@ -126,7 +126,8 @@ const struct command commands[] = {
 			 { "--keep", "N",
 			   "then delete older ones of this installation, all but the newest N" },
 			 { "--without-key", NULL, "leave the master key out; keep a copy of it elsewhere" } },
-	  .about = "The database of one instant, the uploads it speaks of, and the master key under the "
+	  .about = "The database of one instant, the uploads and photos it speaks of, and the master key "
+		   "under the "
 		   "passphrase "
 		   "(backup_passphrase); the whole is sealed with the master key. Needs pg_dump (Debian: "
 		   "postgresql-client-15). Ends with 3 when an upload was missing.",

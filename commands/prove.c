@@ -3,6 +3,7 @@
  * PostgreSQL of its own, and looks: figures, totals, sealed numbers, uploads. A line each, up to the first
  * break. */
 #include "commands/backup.h"
+#include "commands/backup_photos.h"
 #include "commands/scratch.h"
 #include "db/migrate.h"
 #include "db/snapshot.h"
@@ -146,6 +147,7 @@ static bool prove_upload(void *context, const char *file, const char *fingerprin
 
 static bool prove_contents(struct proof *p)
 {
+	int64_t photos = 0;
 	PGconn *pg = owner_connect(p->there.owner_database, p->why, sizeof p->why);
 	bool good = pg && snapshot_identities(pg, prove_identity, p, p->why, sizeof p->why);
 	if (good)
@@ -153,6 +155,9 @@ static bool prove_contents(struct proof *p)
 	good = good && snapshot_uploads(pg, prove_upload, p, p->why, sizeof p->why);
 	if (good)
 		say("uploads: %" PRId64 " there and as they were uploaded", p->files);
+	good = good && backup_photos_prove(&p->set, p->vault, pg, &photos, p->why, sizeof p->why);
+	if (good)
+		say("photos: %" PRId64 " there and as they were sent", photos);
 	PQfinish(pg);
 	return good;
 }

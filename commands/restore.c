@@ -2,6 +2,7 @@
  * `tantu restore`: into an empty database only, and never over a file that holds something else. Everything
  * is checked before anything changes; the database is filled in one transaction. */
 #include "commands/backup.h"
+#include "commands/backup_photos.h"
 #include "db/migrate.h"
 #include "db/snapshot.h"
 #include "service/sealed_key.h"
@@ -192,7 +193,7 @@ bool restore_figures_agree(const struct backup_set *set, const struct config *co
 /* --- the files --- */
 
 /* What root puts there belongs to whom the folder belongs to: the server's user. */
-static bool hand_over(const char *path)
+bool restore_hand_over(const char *path)
 {
 	char copy[BACKUP_PATH_BYTES];
 	struct stat folder;
@@ -202,13 +203,13 @@ static bool hand_over(const char *path)
 }
 
 /* Under another name first: whoever looks sees all of it or nothing. */
-static bool put_file(const char *from, const char *to, char *why, size_t why_size)
+bool restore_put_file(const char *from, const char *to, char *why, size_t why_size)
 {
 	char draft[BACKUP_PATH_BYTES + 16];
 	struct file_print print;
 	snprintf(draft, sizeof draft, "%s.restoring", to);
 	unlink(draft);
-	if (file_copy(from, draft, &print) && hand_over(draft) && rename(draft, to) == 0)
+	if (file_copy(from, draft, &print) && restore_hand_over(draft) && rename(draft, to) == 0)
 		return true;
 	told(why, why_size, to, strerror(errno));
 	unlink(draft);
@@ -239,7 +240,7 @@ static bool each_upload(const struct backup_set *set, const struct config *confi
 		backup_path(from, set->path, name);
 		backup_path(to, config->uploads, name + sizeof BACKUP_UPLOADS);
 		if (!may_put(to, file, &there, why, why_size) ||
-		    (put && !there && !put_file(from, to, why, why_size)))
+		    (put && !there && !restore_put_file(from, to, why, why_size)))
 			return false;
 	}
 	return true;
@@ -287,7 +288,8 @@ static bool check(struct restoring *r, const char *given)
 	r->vault = backup_vault(&r->set, r->config, r->why, sizeof r->why);
 	return r->vault && backup_check_seal(&r->set, r->vault, r->why, sizeof r->why) &&
 	       key_in_place_agrees(r) && restore_target_is_empty(r->config, r->why, sizeof r->why) &&
-	       each_upload(&r->set, r->config, false, r->why, sizeof r->why);
+	       each_upload(&r->set, r->config, false, r->why, sizeof r->why) &&
+	       backup_photos_restore(&r->set, r->config, r->vault, false, r->why, sizeof r->why);
 }
 
 /* Not there yet: then it came out of the backup. */
@@ -302,12 +304,13 @@ static bool place_key(struct restoring *r)
 		return told(r->why, sizeof r->why, key, strerror(errno));
 	backup_path(sealed, r->set.path, BACKUP_KEY);
 	return sealed_key_open(sealed, r->config->backup_passphrase, key, r->why, sizeof r->why) &&
-	       (hand_over(key) || told(r->why, sizeof r->why, key, strerror(errno)));
+	       (restore_hand_over(key) || told(r->why, sizeof r->why, key, strerror(errno)));
 }
 
 static bool change(struct restoring *r)
 {
 	return place_key(r) && restore_uploads(&r->set, r->config, r->why, sizeof r->why) &&
+	       backup_photos_restore(&r->set, r->config, r->vault, true, r->why, sizeof r->why) &&
 	       restore_database(&r->set, r->config, r->vault, r->why, sizeof r->why) &&
 	       restore_figures_agree(&r->set, r->config, r->why, sizeof r->why);
 }

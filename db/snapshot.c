@@ -91,22 +91,53 @@ bool snapshot_uploads(PGconn *pg, snapshot_upload *each, void *context, char *wh
 	return going;
 }
 
-/* There may be millions: row by row, in binary. */
-bool snapshot_identities(PGconn *pg, snapshot_identity *each, void *context, char *why, size_t why_size)
+/* There may be millions: row by row. */
+static bool each_row(PGconn *pg, enum sql statement, int binary, bool (*each)(void *context, PGresult *row),
+		     void *context, char *why, size_t why_size)
 {
-	const struct sql_text *s = &sql_texts[SQL_backup_identities];
+	const struct sql_text *s = &sql_texts[statement];
 	bool going = true;
 	PGresult *result;
-	if (PQsendQueryParams(pg, s->text, 0, NULL, NULL, NULL, NULL, 1) != 1 || PQsetSingleRowMode(pg) != 1)
+	if (PQsendQueryParams(pg, s->text, 0, NULL, NULL, NULL, NULL, binary) != 1 ||
+	    PQsetSingleRowMode(pg) != 1)
 		return owner_failed(pg, NULL, s->name, why, why_size);
 	while ((result = PQgetResult(pg))) {
 		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
-			going = going &&
-				each(context, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0),
-				     PQgetvalue(result, 0, 1), (size_t)PQgetlength(result, 0, 1));
+			going = going && each(context, result);
 		else if (PQresultStatus(result) != PGRES_TUPLES_OK)
 			return owner_failed(pg, result, s->name, why, why_size);
 		PQclear(result);
 	}
 	return going;
+}
+
+struct taking {
+	snapshot_identity *identity;
+	snapshot_photo *photo;
+	void *context;
+};
+
+static bool take_identity(void *context, PGresult *row)
+{
+	struct taking *t = context;
+	return t->identity(t->context, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0),
+			   PQgetvalue(row, 0, 1), (size_t)PQgetlength(row, 0, 1));
+}
+
+bool snapshot_identities(PGconn *pg, snapshot_identity *each, void *context, char *why, size_t why_size)
+{
+	struct taking t = { .identity = each, .context = context };
+	return each_row(pg, SQL_backup_identities, 1, take_identity, &t, why, why_size);
+}
+
+static bool take_photo(void *context, PGresult *row)
+{
+	struct taking *t = context;
+	return t->photo(t->context, PQgetvalue(row, 0, 0));
+}
+
+bool snapshot_photos(PGconn *pg, snapshot_photo *each, void *context, char *why, size_t why_size)
+{
+	struct taking t = { .photo = each, .context = context };
+	return each_row(pg, SQL_backup_photos, 0, take_photo, &t, why, why_size);
 }

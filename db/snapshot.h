@@ -29,6 +29,10 @@ MUST_USE bool snapshot_figures(PGconn *pg, snapshot_figure *take, void *context,
  * hexadecimal. Stops, and answers false, when `take` does. */
 typedef bool snapshot_upload(void *context, const char *file, const char *fingerprint);
 MUST_USE bool snapshot_uploads(PGconn *pg, snapshot_upload *take, void *context, char *why, size_t why_size);
+/* Each photo whose file is to be there, in the order of their fingerprints (hexadecimal); of a schema that
+ * knows photos. */
+typedef bool snapshot_photo(void *context, const char *fingerprint);
+MUST_USE bool snapshot_photos(PGconn *pg, snapshot_photo *take, void *context, char *why, size_t why_size);
 /* Each sealed number with its keyed hash, one after the other. Stops when `take` answers false. */
 typedef bool snapshot_identity(void *context, const void *sealed, size_t sealed_len, const void *index,
 			       size_t index_len);

@@ -28,6 +28,10 @@ ORDER BY 1;
 SELECT i.file, encode(i.fingerprint, 'hex') AS fingerprint, i.id FROM needs_import i
 WHERE to_jsonb(i)->>'upload_gone_at' IS NULL ORDER BY i.id;
 
+-- name: backup_photos :many start
+-- In the order of their names in the folder.
+SELECT encode(p.hash, 'hex') AS fingerprint FROM photo p WHERE p.gone_at IS NULL ORDER BY p.hash;
+
 -- name: backup_identities :many start
 -- Every sealed number with its keyed hash.
 SELECT p.citizen_id, p.citizen_id_index FROM person p

@@ -343,7 +343,7 @@ EXCEPTED = {
     "schema_standing": "numbers of migrations", "schema_applied": "run by tantu_owner in `tantu migrate`",
     "schema_programs": "run by tantu_owner in `tantu migrate`", "schema_holders": "run by tantu_owner in `tantu migrate`",
     **{name: "run by tantu_owner (or the scratch cluster's superuser) in backup, restore, backup prove" for name in
-       ("backup_hold", "backup_snapshot", "backup_figures", "backup_uploads", "backup_identities", "backup_made", "backup_proved",
+       ("backup_hold", "backup_snapshot", "backup_figures", "backup_uploads", "backup_photos", "backup_identities", "backup_made", "backup_proved",
         "restore_target", "restore_renew", "scratch_owner", "scratch_app", "scratch_database")},
     "uploads_swept": "how many files are missing, of the whole service; asked by the service itself only",
     "installation_figures": "when backups were made, of the whole service; asked by the service itself only",
