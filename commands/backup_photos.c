@@ -17,17 +17,31 @@ struct line {
 	struct file_print print;
 };
 
+/* Hexadecimal digits, and the character behind them. */
+static bool take_hex(const char **at, char *out, size_t len, char behind)
+{
+	if (strspn(*at, "0123456789abcdef") != len || (*at)[len] != behind)
+		return false;
+	memcpy(out, *at, len);
+	out[len] = 0;
+	*at += len + 1;
+	return true;
+}
+
 /* 1: a line, 0: the end, -1: this is no list of ours. */
 static int read_line(FILE *list, struct line *line)
 {
-	char end;
-	int found = fscanf(list, "%64[0-9a-f] %" SCNu64 " %64[0-9a-f]%c", line->hex, &line->print.bytes,
-			   line->print.sha256, &end);
-	if (found == EOF)
+	char text[200], *end;
+	const char *at = text;
+	if (!fgets(text, sizeof text, list))
 		return ferror(list) ? -1 : 0;
-	bool sound = found == 4 && end == '\n' && strlen(line->hex) == PHOTO_HEX_BYTES - 1 &&
-		     strlen(line->print.sha256) == SHA256_TEXT_BYTES - 1;
-	return sound ? 1 : -1;
+	if (!take_hex(&at, line->hex, PHOTO_HEX_BYTES - 1, ' '))
+		return -1;
+	line->print.bytes = strtoull(at, &end, 10);
+	if (end == at || *end != ' ')
+		return -1;
+	at = end + 1;
+	return take_hex(&at, line->print.sha256, SHA256_TEXT_BYTES - 1, '\n') ? 1 : -1;
 }
 
 static FILE *open_list(const char *set)
@@ -152,9 +166,14 @@ bool backup_photos_save(PGconn *snapshot, const char *photos, const char *set, c
 	if (!folder_make(path))
 		return told(why, why_size, path, strerror(errno));
 	backup_path(path, set, BACKUP_PHOTOS_LIST);
-	s.list = fopen(path, "wxe");
-	if (!s.list)
-		return told(why, why_size, path, strerror(errno));
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	s.list = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (!s.list) {
+		told(why, why_size, path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
 	s.before = previous ? open_list(previous) : NULL;
 	s.more = s.before ? read_line(s.before, &s.last) : 0;
 	bool saved = save_all(&s, snapshot);
