@@ -14,7 +14,8 @@ const struct endpoint *const endpoint_tables[] = {
 	overdue_endpoints,    photo_endpoints,
 	photo_flag_endpoints, inspection_endpoints,
 	sample_endpoints,     duplicate_endpoints,
-	catalogue_endpoints,  NULL,
+	catalogue_endpoints,  ledger_endpoints,
+	NULL,
 };
 
 const struct verdict *const verdict_tables[] = {
@@ -30,5 +31,6 @@ const struct verdict *const verdict_tables[] = {
 	sample_verdicts,
 	duplicate_verdicts,
 	catalogue_verdicts,
+	ledger_verdicts,
 	NULL,
 };

@@ -60,6 +60,13 @@ const struct command commands[] = {
 		   "with 3 "
 		   "when there is one.",
 	  .examples = { { "tantu verify photos", "as the server's user: it reads the photos folder" } } },
+	{ "verify ledger", "check every transaction, balance and figure of money",
+	  .run = command_verify_ledger,
+	  .about = "In one snapshot, with the server running or not: transactions are in balance, each case "
+		   "owes what its stage, design and payments say, and the balances by case, contractor, "
+		   "county "
+		   "and source agree. Names every difference and ends with 3 when there is one.",
+	  .examples = { { "tantu verify ledger", "" } } },
 	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
 	  .settings = "listen",
 	  .arguments = { { "--timeout", "SECONDS", "how long to wait for its answer (3)" } },

@@ -151,21 +151,26 @@ static void print_text(const struct db_rows *rows, int row, int column)
 	printf("%.*s ", (int)s.len, s.at);
 }
 
+/* So many columns of words, then kept and recounted. */
+static void print_differences(struct command *c, const struct db_rows *rows, int words)
+{
+	for (int i = 0; i < db_row_count(rows); i++) {
+		printf("differs: ");
+		for (int column = 0; column < words; column++)
+			print_text(rows, i, column);
+		printf("kept %" PRId64 ", recounted %" PRId64 "\n", db_get_int(rows, i, words),
+		       db_get_int(rows, i, words + 1));
+		c->status = 3;
+	}
+}
+
 /* Columns: figure, plan, region, part, measure, kept, recounted. */
 static void on_differences(void *context, const struct db_reply *reply)
 {
 	struct command *c = context;
 	if (!answered(c, reply))
 		return;
-	const struct db_rows *rows = &reply->rows[0];
-	for (int i = 0; i < db_row_count(rows); i++) {
-		printf("differs: ");
-		for (int column = 0; column < 5; column++)
-			print_text(rows, i, column);
-		printf("kept %" PRId64 ", recounted %" PRId64 "\n", db_get_int(rows, i, 5),
-		       db_get_int(rows, i, 6));
-		c->status = 3;
-	}
+	print_differences(c, &reply->rows[0], 5);
 	submit(c, SQL_verify_counts, 0, on_counts);
 }
 
@@ -218,6 +223,44 @@ int command_verify_samples(const struct config *config, const struct arguments *
 {
 	(void)arguments;
 	struct command c = { .config = config, .begin = begin_redraw };
+	return run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
+}
+
+/* --- verify ledger --- */
+
+static void on_ledger_counts(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!answered(c, reply))
+		return;
+	const struct db_rows *rows = &reply->rows[0];
+	if (c->status == 0)
+		printf("the ledger agrees: %" PRId64 " cases, %" PRId64 " transactions, %" PRId64
+		       " entries, %" PRId64 " not folded yet\n",
+		       db_get_int(rows, 0, 2), db_get_int(rows, 0, 0), db_get_int(rows, 0, 1),
+		       db_get_int(rows, 0, 3));
+	end(c);
+}
+
+/* Columns: figure, plan, part, measure, kept, recounted. */
+static void on_ledger_differences(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!answered(c, reply))
+		return;
+	print_differences(c, &reply->rows[0], 4);
+	submit(c, SQL_verify_ledger_counts, 0, on_ledger_counts);
+}
+
+static void begin_verify_ledger(struct command *c)
+{
+	submit(c, SQL_verify_ledger, 0, on_ledger_differences);
+}
+
+int command_verify_ledger(const struct config *config, const struct arguments *arguments)
+{
+	(void)arguments;
+	struct command c = { .config = config, .begin = begin_verify_ledger };
 	return run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands that ask the database and end: `tantu import`, `tantu verify totals`, `tantu verify samples`. */
+ * Commands that ask the database and end: `tantu import`, and `tantu verify` of totals, samples and ledger.
+ */
 #ifndef WORKERS_COMMAND_H
 #define WORKERS_COMMAND_H
 
@@ -9,6 +10,7 @@
  * refused. */
 int command_verify_totals(const struct config *config, const struct arguments *arguments);
 int command_verify_samples(const struct config *config, const struct arguments *arguments);
+int command_verify_ledger(const struct config *config, const struct arguments *arguments);
 /* Prints the import's figures as JSON on standard output. */
 int command_import(const struct config *config, const struct arguments *arguments);
 

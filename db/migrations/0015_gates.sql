@@ -239,7 +239,7 @@ BEGIN
 END $$;
 
 -- What follows from a move, in its transaction, as the owner; kind as in case_event (a taken-back move comes with was and becomes
--- the other way round and kind take_back). Made by the migrations of orders, money and acceptance.
+-- the other way round and kind take_back; one that stayed where it is and got another place or contractor, with kind keep). Made by the migrations of orders, money and acceptance.
 CREATE FUNCTION order_follows(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE FUNCTION money_follows(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
 CREATE FUNCTION acceptance_follows(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
@@ -266,7 +266,11 @@ DECLARE
     counts_on date;
 BEGIN
     IF NEW.stage = OLD.stage AND NEW.takes_back IS DISTINCT FROM 0 THEN
-        RETURN case_keeps(OLD, NEW);
+        NEW := case_keeps(OLD, NEW);
+        IF NEW.region <> OLD.region OR NEW.contractor_id IS DISTINCT FROM OLD.contractor_id THEN
+            PERFORM money_follows(OLD, NEW, 'keep'); -- what is owed is owed to another, or by another county
+        END IF;
+        RETURN NEW;
     END IF;
     asked.contractor_id := NEW.contractor_id; -- an order names its contractor in the same breath
     refusal := case_refusal(asked, NEW.stage, happened, NEW.stage_note, nullif(NEW.takes_back, 0));
@@ -303,7 +307,7 @@ BEGIN
         happened, moved, counts, counts_on, scope_account(), NEW.stage_note, NEW.stage_evidence);
     INSERT INTO total_delta (plan_id, region, from_stage, to_stage, moved_on, recorded_on, counted, counted_on, n)
     VALUES (NEW.plan_id, NEW.region, OLD.stage, NEW.stage, moved, china_date(now()), counts, counts_on, 1);
-    IF NEW.stage IN ('designed', 'assigned', 'accepted', 'withdrawn')
+    IF NEW.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn')
         OR OLD.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn') THEN
         PERFORM case_moved(OLD, NEW, refusal.kind);
     END IF;
