@@ -151,15 +151,10 @@ CREATE FUNCTION design_items_given(c retrofit_case, items json) RETURNS design_i
 
 -- What the survey found, in words. (A contractor sees no survey; that his change answers it is judged all the same.)
 CREATE FUNCTION design_findings(c retrofit_case, OUT number int, OUT consent text, OUT said text) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    IF to_regclass('survey_finding') IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY SELECT f.number, f.consent, f.number || ' ' || coalesce(r.name_zh, f.room) || ' ' || coalesce(p.name_zh, f.problem)
-        FROM survey_finding f LEFT JOIN room r ON r.code = f.room LEFT JOIN problem p ON p.code = f.problem
-        WHERE f.plan_region = c.plan_region AND f.case_id = c.id;
-END $$;
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT f.number, f.consent, f.number || ' ' || r.name_zh || ' ' || p.name_zh
+    FROM survey_finding f JOIN room r ON r.code = f.room JOIN problem p ON p.code = f.problem
+    WHERE f.plan_region = c.plan_region AND f.case_id = c.id $$;
 
 -- What the household agreed to and neither an item nor a reason answers.
 CREATE FUNCTION design_unanswered(c retrofit_case, items design_item[], dropped json) RETURNS text[] LANGUAGE sql STABLE AS $$

@@ -4,6 +4,7 @@ import pytest
 import step_design
 from money_world import World, at_once
 from stages import move
+from test_bad_input import accepted_or_4xx, naughty
 
 
 @pytest.fixture(scope="module")
@@ -321,3 +322,23 @@ def test_the_step_that_others_take(world):
     case = world.surveyed()
     assert step_design.do(world.team, case)["total"] == 30100
     assert world.county.get(f"/cases/{case}")["stage"] == "designed"
+
+
+def test_naughty_texts_come_back(world):
+    """Every fourth string as the reason of a change, as why it was rejected, and as why a payment was reversed."""
+    case, paid = world.designed(), world.designed([world.item(price=100000)])
+    world.walk(paid, "accepted", begin="assigned")
+    taken = dict.fromkeys(("reason", "note", "reversal"), 0)
+    for text in naughty()[::4]:
+        order = accepted_or_4xx(world.county, "POST", f"/cases/{case}/change-orders", {"reason": text, "items": [{"op": "change", "number": 1, "price": 20000}]})
+        if order:
+            assert order["reason"] == text
+            taken["reason"] += 1
+            note = accepted_or_4xx(world.manager, "POST", f"/change-orders/{order['id']}/approval", {"decision": "reject", "note": text})
+            assert note is None or note["note"] == text
+            taken["note"] += bool(note) or not world.decide(order["id"], "reject")
+        payment = world.pay(paid, 1)["id"]
+        back = accepted_or_4xx(world.manager, "POST", f"/payments/{payment}/reversal", {"reason": text})
+        assert back is None or back["note"] == text
+        taken["reversal"] += bool(back)
+    assert min(taken.values()) > 110, taken

@@ -6,6 +6,7 @@ import random
 import psycopg2
 import pytest
 import step_design
+import step_order
 from money_world import World, at_once
 from processes import ADMIN_PASSWORD
 from stages import MAIN, move
@@ -172,11 +173,16 @@ def test_what_is_owed_follows_the_household_and_the_contractor(world, people, da
     assert places() == [(640324102, False, 30100)]
     move(manager, case, "assigned", contractor=world.team.firm)
     assert places() == [(640324102, True, 30100)]
-    manager.patch(f"/cases/{case}", {"contractor": "money-second"})
+    manager.post(f"/cases/{case}/reassignment", {"contractor": "money-second", "reason": "x"})
     by = {one["code"]: one for one in manager.pages(f"/plans/{world.plan}/ledger", by="contractor")}
     assert by["money-second"]["committed"] == 30100
     world.walk(case, "accepted", begin="building")
     assert world.pay(case, 20000)["contractor"] == "money-second"
+    declined = world.designed()
+    step_order.do(world.team, declined, "decline")
+    assert world.balance(declined)["province"] == PROVINCE
+    assert database.sql("SELECT DISTINCT contractor_id FROM ledger_entry WHERE case_id = %s GROUP BY 1 HAVING sum(amount) FILTER (WHERE account = 'committed') <> 0",
+                        declined) == [(database.sql("SELECT coalesce(contractor_id, 0) FROM retrofit_case WHERE id = %s", declined)[0])]
 
 
 # --- balances ---
@@ -323,7 +329,7 @@ def test_a_walk_at_random_reconciles_at_every_step(world, database):
     done = dict.fromkeys(weights, 0)
     for case in cases:
         paid, payments = {}, []
-        for _ in range(50):
+        for _ in range(40):
             stage = manager.get(f"/cases/{case}")["stage"]
             (what,) = chance.choices(list(weights), weights.values())
             if stage == "surveyed" and what == "move" and chance.random() < 0.7:

@@ -6,6 +6,7 @@ import json
 import re
 from urllib.parse import quote
 
+import money_texts
 import pytest
 import step_approve
 from client import Client
@@ -140,6 +141,9 @@ HASHED = {("POST", "/api/v1/users", "user"): {}, ("POST", "/api/v1/users", "cont
 REFERENCES = {("PATCH", "/api/v1/cases/{id}", "contractor"), ("PATCH", "/api/v1/cases/{id}", "assessor"),
               ("POST", "/api/v1/cases/{id}/transitions", "contractor"), ("POST", "/api/v1/plans", "code"),
               ("POST", "/api/v1/samples/{id}/cases/{case}/assignment", "assessor"), ("POST", "/api/v1/measures", "code"), ("POST", "/api/v1/problems", "code")}
+WAYS |= money_texts.WAYS
+ELSEWHERE |= money_texts.ELSEWHERE
+REFERENCES |= money_texts.REFERENCES
 # What no answer shows.
 KEPT = {("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
     "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0],
