@@ -13,6 +13,7 @@ QUICK = {
     "queue": r"no-op jobs/s: ours \d+, .* ratio [\d.]+[\s\S]*pickup ms, .*p50 [\d.]+, p99 [\d.]+",
     "import": r"2000 rows became \d+ household, 2000 person[\s\S]*COPY of its rows +[\d.]+ s .* ratio [\d.]+",
     "startup": r"ready after ms: median \d+",
+    "looks": r"compared with a scan and exact\nsearch ms: median [\d.]+, p99 [\d.]+ .*ratio \d+",
     "growth": r"progress +[\d.]+ +\d+ +[\d.]+ +\d+ +[\d.]+[\s\S]*its history +[\d.]+",
 }
 
