@@ -43,6 +43,7 @@ const struct verdict survey_verdicts[] = {
 	{ "version_required", 428, "Say with If-Match which version was signed.", NULL },
 	{ "not_your_survey", 403, "The assessor of the case signs it, or who saved it.", NULL },
 	{ "signature_there", 409, "This version has that signature.", NULL },
+	{ "signature_kept", 409, "What was signed by it is no draft any more: the signature stays.", NULL },
 	{ "signed_in_future", 422, "It cannot have been signed in the future.", "/signed_at" },
 	{ NULL, 0, NULL, NULL },
 };

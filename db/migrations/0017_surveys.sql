@@ -204,13 +204,13 @@ BEGIN
         WHEN j.verdict = 'quantity_invalid' THEN 'quantity'
         WHEN j.verdict IN ('person_unknown', 'person_required') THEN 'person' ELSE 'measure' END) INTO verdict, field
     FROM (SELECT f.place, CASE
-            WHEN EXISTS (SELECT FROM survey_given_findings(findings) e WHERE e.number = f.number AND e.place < f.place) THEN 'number_twice'
+            WHEN row_number() OVER (PARTITION BY f.number ORDER BY f.place) > 1 THEN 'number_twice'
             WHEN p.code IS NULL THEN 'problem_unknown'
-            WHEN p.retired_at IS NOT NULL AND w.number IS NULL THEN 'problem_retired'
-            WHEN p.rooms <> '{}' AND f.room <> ALL (p.rooms) AND w.number IS NULL THEN 'problem_not_in_room'
+            WHEN p.retired_at IS NOT NULL AND w.problem IS DISTINCT FROM f.problem THEN 'problem_retired'
+            WHEN p.rooms <> '{}' AND f.room <> ALL (p.rooms) AND (w.room, w.problem) IS DISTINCT FROM (f.room, f.problem) THEN 'problem_not_in_room'
             WHEN f.measure IS NOT NULL AND m.code IS NULL THEN 'measure_unknown'
-            WHEN m.retired_at IS NOT NULL AND w.number IS NULL THEN 'measure_retired'
-            WHEN m.rooms <> '{}' AND f.room <> ALL (m.rooms) AND w.number IS NULL THEN 'measure_not_in_room'
+            WHEN m.retired_at IS NOT NULL AND w.measure IS DISTINCT FROM f.measure THEN 'measure_retired'
+            WHEN m.rooms <> '{}' AND f.room <> ALL (m.rooms) AND (w.room, w.measure) IS DISTINCT FROM (f.room, f.measure) THEN 'measure_not_in_room'
             WHEN f.measure IS NULL AND (f.consent = 'agreed' OR f.quantity IS NOT NULL) THEN 'measure_required'
             WHEN f.quantity <= 0 OR f.quantity <> round(f.quantity::numeric, 2) THEN 'quantity_invalid'
             WHEN f.person IS NOT NULL AND n.id IS NULL THEN 'person_unknown'
@@ -218,8 +218,7 @@ BEGIN
             END AS verdict
         FROM survey_given_findings(findings) f LEFT JOIN problem p ON p.code = f.problem LEFT JOIN measure m ON m.code = f.measure
         LEFT JOIN person n ON n.plan_region = c.plan_region AND n.id = f.person AND n.household_id = c.household_id
-        LEFT JOIN survey_finding w ON w.plan_region = c.plan_region AND w.case_id = c.id AND w.number = f.number AND w.room = f.room
-            AND w.problem = f.problem AND w.measure IS NOT DISTINCT FROM f.measure) AS j
+        LEFT JOIN survey_finding w ON w.plan_region = c.plan_region AND w.case_id = c.id AND w.number = f.number) AS j
     WHERE j.verdict IS NOT NULL ORDER BY j.place LIMIT 1;
     IF verdict IS NULL THEN
         SELECT j.verdict, format('/device_needs/%s/%s', j.place, CASE WHEN j.verdict = 'person_unknown' THEN 'person' ELSE 'item' END)
@@ -229,8 +228,7 @@ BEGIN
                 WHEN m.code IS NULL THEN 'measure_unknown'
                 WHEN m.kind <> 'device' THEN 'device_wanted'
                 WHEN m.retired_at IS NOT NULL AND w.measure IS NULL THEN 'measure_retired'
-                WHEN EXISTS (SELECT FROM survey_given_devices(devices) e WHERE e.person = d.person AND e.item = d.item AND e.place < d.place)
-                    THEN 'device_twice'
+                WHEN row_number() OVER (PARTITION BY d.person, d.item ORDER BY d.place) > 1 THEN 'device_twice'
                 END AS verdict
             FROM survey_given_devices(devices) d LEFT JOIN measure m ON m.code = d.item
             LEFT JOIN person n ON n.plan_region = c.plan_region AND n.id = d.person AND n.household_id = c.household_id
@@ -439,7 +437,7 @@ BEGIN
             PERFORM survey_raise(c);
         END IF;
     END IF;
-    RETURN survey_shown(c, verdict, NULL, lacks.lacking);
+    RETURN survey_shown(c, verdict, NULL, CASE WHEN verdict = lacks.verdict THEN lacks.lacking END);
 END $$;
 
 -- No household is surveyed without a survey that it and the assessor have signed, as it stands now.

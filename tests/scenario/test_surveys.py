@@ -202,8 +202,14 @@ def test_what_the_catalogue_gave_up_may_stay_in_a_draft(world):
     admin.patch(f"/problems/{problem}", {"retired": True, "rooms": ["stairs"]})
     kept = finding(1, problem=problem, measure=code, quantity=4)
     assert save(world.assessor, case, document([kept]))["findings"][0]["quantity"] == 4
-    refused(world, case, document([kept, finding(2, measure=code)]), "measure_retired", "/findings/1/measure")
-    refused(world, case, document([kept, finding(2, problem=problem)]), "problem_retired", "/findings/1/problem")
+    for moved, field in (({"room": "kitchen"}, "problem"), ({"problem": "squat_toilet", "room": "kitchen"}, "problem"), ({"room": "stairs"}, None)):
+        if field:
+            refused(world, case, document([{**kept, **moved}]), "problem_not_in_room", f"/findings/0/{field}")
+        else:
+            save(world.assessor, case, document([{**kept, **moved}]))
+    save(world.assessor, case, document([{**kept, "room": "stairs", "measure": "handrail"}]))
+    refused(world, case, document([finding(2, measure=code)]), "measure_retired", "/findings/0/measure")
+    refused(world, case, document([finding(2, problem=problem)]), "problem_retired", "/findings/0/problem")
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +346,8 @@ def test_a_signature_that_cannot_be(world):
     for photo in (1, world.photo(case, "before"), world.photo(elsewhere, "signature"), world.photo(case, "signature", removed=True)):
         assert world.assessor.post(path, {**body, "signature": photo}, match=saved.etag, expect=422, code="signature_unknown")["field"] == "/signature"
     assert world.assessor.post(path, {**good, "signed_at": "2099-01-01T00:00:00Z"}, match=saved.etag, expect=422, code="signed_in_future")["field"] == "/signed_at"
+    late = world.assessor.post(path, {**good, "signed_at": "2099-01-01T00:00:00Z"}, match=saved.etag, expect=422)
+    assert "reasons" not in late.json
     for wrong, code, field in (({**good, "by": "neighbour"}, "not_allowed", "/by"), ({**good, "name": ""}, "too_short", "/name"),
                                ({**good, "signature": "x"}, "wrong_type", "/signature"), ({"by": "household", "name": "a"}, "required", "/signature")):
         assert world.assessor.post(path, wrong, match=saved.etag, expect=422, code=code)["field"] == field
@@ -500,6 +508,10 @@ def test_a_survey_is_frozen_when_the_case_is_surveyed(world):
     for by in ("household", "assessor"):
         sign(world.assessor, case, by, world.photo(case, "signature"), match=changed.etag)
     surveyed(world, case)
+    # So are its signatures.
+    kept = world.survey(case)["signatures"][0]["signature"]
+    world.county.delete(f"/cases/{case}/photos/{kept}", query={"note": "试验"}, expect=409, code="signature_kept")
+    world.remove(case, body["signature"])  # nothing was signed by it
     for stage in ("suspended", "rejected"):
         other = world.case()
         save(world.assessor, other, document())
