@@ -307,7 +307,7 @@ BEGIN
         happened, moved, counts, counts_on, scope_account(), NEW.stage_note, NEW.stage_evidence);
     INSERT INTO total_delta (plan_id, region, from_stage, to_stage, moved_on, recorded_on, counted, counted_on, n)
     VALUES (NEW.plan_id, NEW.region, OLD.stage, NEW.stage, moved, china_date(now()), counts, counts_on, 1);
-    IF NEW.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn')
+    IF NEW.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn') -- (closed: a revocation taken back)
         OR OLD.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn') THEN
         PERFORM case_moved(OLD, NEW, refusal.kind);
     END IF;

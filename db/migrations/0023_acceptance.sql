@@ -1,15 +1,23 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- compatible_from: 7
--- Acceptance: what an inspection found, item by item; and the two gates that ask for it.
+-- Acceptance: what an inspection found, item by item, and the two gates that ask for it; the follow-ups of what was accepted.
 
 -- What is a plan's own to set; the row without a plan is for every plan that has none.
 CREATE TABLE acceptance_rule (
-    plan_id     smallint REFERENCES plan,
-    rework_days int NOT NULL CHECK (rework_days BETWEEN 1 AND 365), -- the longest that a rework may be given
+    plan_id          smallint REFERENCES plan,
+    rework_days      int NOT NULL CHECK (rework_days BETWEEN 1 AND 365), -- the longest that a rework may be given
+    follow_up_months int[] NOT NULL CHECK (0 < ALL (follow_up_months) AND cardinality(follow_up_months) <= 12),
+    version          int NOT NULL DEFAULT 1,
     UNIQUE NULLS NOT DISTINCT (plan_id)
 );
-INSERT INTO acceptance_rule VALUES (NULL, 60);
-GRANT SELECT ON acceptance_rule TO tantu_app;
+INSERT INTO acceptance_rule VALUES (NULL, 60, '{1,6}', 0);
+GRANT SELECT, INSERT, UPDATE ON acceptance_rule TO tantu_app;
+ALTER TABLE acceptance_rule ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON acceptance_rule FOR SELECT USING (true);
+CREATE POLICY adding ON acceptance_rule FOR INSERT
+    WITH CHECK (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));
+CREATE POLICY changing ON acceptance_rule FOR UPDATE
+    USING (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));
 CREATE FUNCTION acceptance_rule_of(wanted smallint) RETURNS acceptance_rule LANGUAGE sql STABLE
 AS $$ SELECT r FROM acceptance_rule r WHERE r.plan_id = wanted OR r.plan_id IS NULL ORDER BY r.plan_id NULLS LAST LIMIT 1 $$;
 
@@ -32,6 +40,7 @@ CREATE TABLE inspection (
     FOREIGN KEY (plan_region, signature) REFERENCES case_photo,
     CHECK ((result = 'rework') = (deadline IS NOT NULL))
 );
+CREATE INDEX inspection_by_deadline ON inspection (deadline) WHERE deadline IS NOT NULL;
 CREATE UNIQUE INDEX inspection_signature ON inspection (plan_region, signature); -- one signature signs one thing
 CREATE TABLE inspection_item (
     plan_region int NOT NULL,
@@ -207,3 +216,134 @@ BEGIN
     RETURN (NULL, NULL, NULL, i.number, c.id, c.version, i.inspected_at, i.account_id, i.result, i.satisfaction, i.signature, i.note,
         i.deadline, inspection_items(i), i.created_at)::inspection_answer;
 END $$;
+
+-- A rework whose deadline has passed is told of once.
+CREATE UNIQUE INDEX outbox_rework_once ON outbox (case_id, case_version) WHERE kind = 'rework_overdue';
+
+-- Some months after it was accepted somebody asks whether it is of use. One set an acceptance: after a revocation it is cancelled
+-- as far as it is open, and the next acceptance has a set of its own.
+CREATE TABLE follow_up (
+    plan_region int NOT NULL,
+    case_id     bigint NOT NULL,
+    acceptance  int NOT NULL, -- the version of the case with which it was accepted
+    number      smallint NOT NULL CHECK (number > 0),
+    plan_id     smallint NOT NULL,
+    region      int NOT NULL, -- the case's, for lists
+    due_on      date NOT NULL,
+    state       text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'cancelled')),
+    happened_at timestamptz,
+    done_at     timestamptz,
+    outcome     text CHECK (outcome IN ('in_use', 'broken', 'not_used', 'moved', 'other')),
+    note        text NOT NULL DEFAULT '',
+    account_id  bigint,
+    reminded_at timestamptz,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    version     int NOT NULL DEFAULT 1,
+    PRIMARY KEY (plan_region, case_id, acceptance, number),
+    FOREIGN KEY (plan_region, case_id) REFERENCES retrofit_case,
+    CHECK ((state = 'done') = (outcome IS NOT NULL AND happened_at IS NOT NULL AND done_at IS NOT NULL AND account_id IS NOT NULL))
+);
+CREATE INDEX follow_up_by_plan ON follow_up (plan_id, state, due_on, case_id, acceptance, number) INCLUDE (region);
+CREATE INDEX follow_up_by_region ON follow_up (region, state, due_on, case_id, acceptance, number);
+CREATE INDEX follow_up_waiting ON follow_up (due_on) WHERE state = 'open' AND reminded_at IS NULL;
+GRANT SELECT, INSERT ON follow_up TO tantu_app;
+GRANT UPDATE (state, happened_at, done_at, outcome, note, account_id, reminded_at, version) ON follow_up TO tantu_app;
+ALTER TABLE follow_up ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON follow_up FOR SELECT USING ((SELECT scope_contractor()) IS NULL AND EXISTS (
+    SELECT FROM retrofit_case c WHERE c.plan_region = follow_up.plan_region AND c.id = follow_up.case_id));
+CREATE POLICY adding ON follow_up FOR INSERT WITH CHECK ((SELECT scope_role()) = 'system');
+CREATE POLICY changing ON follow_up FOR UPDATE USING ((SELECT scope_role()) IN ('assessor', 'county', 'manager', 'system') AND EXISTS (
+    SELECT FROM retrofit_case c WHERE c.plan_region = follow_up.plan_region AND c.id = follow_up.case_id));
+
+-- The version with which `c` was accepted, of what counts.
+CREATE FUNCTION acceptance_of(c retrofit_case) RETURNS int LANGUAGE sql STABLE AS $$
+    SELECT max(e.version) FROM case_event e WHERE e.plan_region = c.plan_region AND e.case_id = c.id
+        AND e.to_stage = 'accepted' AND e.kind = 'move' AND c.accepted_on IS NOT NULL $$;
+
+-- The set of that acceptance, unless it has one or does not hold any more. The case is locked first: a revocation comes before
+-- and nothing is made, or after and finds what there is to cancel.
+CREATE FUNCTION follow_ups_make(wanted_id bigint, wanted int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    c retrofit_case;
+    made int;
+BEGIN
+    SELECT * INTO c FROM retrofit_case s WHERE s.plan_region = plan_region_of(wanted_id) AND s.id = wanted_id FOR NO KEY UPDATE;
+    INSERT INTO follow_up (plan_region, case_id, acceptance, number, plan_id, region, due_on)
+    SELECT c.plan_region, c.id, wanted, m.number, c.plan_id, c.region, (c.accepted_on + make_interval(months => m.months))::date
+    FROM unnest((acceptance_rule_of(c.plan_id)).follow_up_months) WITH ORDINALITY AS m (months, number)
+    WHERE acceptance_of(c) = wanted AND NOT EXISTS (SELECT FROM follow_up f
+        WHERE f.plan_region = c.plan_region AND f.case_id = c.id AND f.acceptance = wanted);
+    GET DIAGNOSTICS made = ROW_COUNT;
+    RETURN made;
+END $$;
+
+-- A household begins to count: its follow-ups are made by a job. It ceases to: those that are open are cancelled. That is taken
+-- back: they are open again, or are made if the job found nothing to do meanwhile.
+CREATE OR REPLACE FUNCTION acceptance_follows(was retrofit_case, becomes retrofit_case, kind text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    accepted int := acceptance_of(becomes);
+BEGIN
+    IF accepted IS NULL THEN
+        UPDATE follow_up f SET state = 'cancelled', version = f.version + 1
+        WHERE f.plan_region = was.plan_region AND f.case_id = was.id AND f.state = 'open';
+        RETURN;
+    END IF;
+    UPDATE follow_up f SET state = 'open', version = f.version + 1
+    WHERE f.plan_region = was.plan_region AND f.case_id = was.id AND f.acceptance = accepted AND f.state = 'cancelled';
+    INSERT INTO job (queue, kind, unique_key, payload, region)
+    VALUES ('reminders', 'follow_ups', 'follow_ups:' || was.id || ':' || accepted,
+        json_build_object('case', was.id, 'version', accepted), becomes.region) ON CONFLICT DO NOTHING;
+END $$;
+
+-- (Fires for updates that name the region: for a household that moves, not for a case that does.)
+CREATE FUNCTION follow_up_relocates() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE follow_up f SET region = NEW.region WHERE f.plan_region = NEW.plan_region AND f.case_id = NEW.id AND f.region <> NEW.region;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER follow_up_relocates AFTER UPDATE OF region ON retrofit_case FOR EACH ROW EXECUTE FUNCTION follow_up_relocates();
+
+-- What is broken is told of, whoever found it: an assessor may not write into the outbox.
+CREATE FUNCTION follow_up_tells() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.outcome = 'broken' THEN
+        INSERT INTO outbox (kind, region, case_id, content)
+        VALUES ('follow_up_broken', NEW.region, NEW.case_id, json_build_object('case', NEW.case_id,
+            'plan', (SELECT p.code FROM plan p WHERE p.id = NEW.plan_id), 'number', NEW.number, 'happened_at', NEW.happened_at));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER follow_up_tells AFTER UPDATE OF outcome ON follow_up FOR EACH ROW EXECUTE FUNCTION follow_up_tells();
+
+CREATE TYPE follow_up_answer AS (
+    _verdict text, _field text, "case" bigint, number int, due_on date, state text, happened_at timestamptz, done_at timestamptz,
+    outcome text, note text, account bigint, reminded_at timestamptz, version int);
+CREATE FUNCTION follow_up_end(wanted_id bigint, wanted text, if_match int, happened timestamptz, what text, said text)
+RETURNS follow_up_answer LANGUAGE plpgsql AS $$
+DECLARE
+    f follow_up;
+    accepted date := (SELECT c.accepted_on FROM retrofit_case c WHERE c.plan_region = plan_region_of(wanted_id) AND c.id = wanted_id);
+    verdict text;
+BEGIN
+    SELECT * INTO f FROM follow_up u WHERE u.plan_region = plan_region_of(wanted_id) AND u.case_id = wanted_id AND u.number::text = wanted
+    ORDER BY u.acceptance DESC LIMIT 1 FOR UPDATE;
+    verdict := CASE
+        WHEN f.case_id IS NULL THEN 'not_found'
+        WHEN if_match <> f.version THEN 'stale'
+        WHEN f.state <> 'open' THEN 'follow_up_over'
+        WHEN happened > now() + interval '5 minutes' THEN 'happened_in_future'
+        WHEN china_date(happened) < accepted THEN 'happened_before_last'
+        WHEN what = 'other' AND NOT coalesce(said ~ '\S', false) THEN 'note_required' END;
+    IF verdict IS NULL THEN
+        UPDATE follow_up u SET state = 'done', happened_at = happened, done_at = now(), outcome = what, note = coalesce(said, ''),
+            account_id = scope_account(), version = u.version + 1
+        WHERE u.plan_region = f.plan_region AND u.case_id = f.case_id AND u.acceptance = f.acceptance AND u.number = f.number
+        RETURNING * INTO f;
+    END IF;
+    RETURN (verdict, CASE WHEN verdict = 'note_required' THEN '/note' ELSE '/happened_at' END, f.case_id, f.number, f.due_on, f.state,
+        f.happened_at, f.done_at, f.outcome, f.note, f.account_id, f.reminded_at, f.version)::follow_up_answer;
+END $$;
+
+INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES
+    ('reminders', 'rework_scan', 'rework_scan', '40 7 * * *', 1000000),
+    ('reminders', 'follow_up_scan', 'follow_up_scan', '45 7-19 * * *', 1000000);

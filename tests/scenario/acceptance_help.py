@@ -12,8 +12,10 @@ _plans = itertools.count(1)
 
 
 class Acceptance:
+    """Its people, and `admin`, who made them."""
+
     def __init__(self, database, people, *gates):
-        self.database, self.people = database, people
+        self.database, self.people, self.admin = database, people, people.admin
         self.plan = f"acceptance-{next(_plans)}"
         self.team = Team(people)
         self.manager, self.county, self.assessor, self.contractor = (

@@ -11,7 +11,7 @@ import pytest
 import step_approve
 from client import Client
 from harness import PASSWORD, People
-from processes import ADMIN_PASSWORD, ROOT, Program
+from processes import ADMIN_PASSWORD, ROOT, Program, wait_until
 from stages import DAYS, bring_in, move, walk
 from test_refusals import exchange, heads
 
@@ -78,6 +78,12 @@ class World:
     def new_objection(self):
         return self.manager.post(f"/notices/{self.new_notice()}/objections", {"case": self.listed, "content": "a"})["id"]
 
+    def open_follow_up(self):
+        """The accepted case's first, open again."""
+        wait_until(lambda: self.database.sql("""UPDATE follow_up SET state = 'open', outcome = NULL, happened_at = NULL, done_at = NULL, account_id = NULL
+                                                WHERE case_id = %s AND number = 1 RETURNING 1""", self.accepted), 20, "follow-ups")
+        return self.accepted
+
     def end(self):
         for client in (self.admin, *self.people.made):
             client.close()
@@ -106,6 +112,8 @@ WAYS = {
     ("POST", "/api/v1/cases/{id}/relocation"): lambda w: (w.manager, f"/cases/{w.case}/relocation", {"region": "640324102", "village": "a", "address": "a"}),
     ("POST", "/api/v1/cases/{id}/inspections"): lambda w: (w.manager, f"/cases/{w.built}/inspections", {
         "inspected_at": "2023-06-01T02:00:00Z", "items": [], "result": "pass"}),
+    ("POST", "/api/v1/cases/{id}/follow-ups/{number}/result"): lambda w: (w.manager, f"/cases/{w.open_follow_up()}/follow-ups/1/result", {
+        "happened_at": "2023-07-01T02:00:00Z", "outcome": "in_use"}),
     ("POST", "/api/v1/plans"): lambda w: (w.admin, "/plans", {**w.plan, "code": f"texts-{next(numbers)}"}),
     ("PATCH", "/api/v1/plans/{code}"): lambda w: (w.admin, "/plans/texts", {}),
     ("PUT", "/api/v1/plans/{code}/indicators/{indicator}"): lambda w: (w.admin, "/plans/texts/indicators/odd", {
