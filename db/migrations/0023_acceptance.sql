@@ -171,7 +171,8 @@ BEGIN
         WHEN i.deadline <= day OR i.deadline > day + longest THEN 'deadline_out_of_range'
         WHEN i.signature IS NOT NULL AND NOT EXISTS (SELECT FROM case_photo p WHERE p.plan_region = c.plan_region
             AND p.id = i.signature AND p.case_id = c.id AND p.slot = 'signature' AND p.removed_at IS NULL) THEN 'signature_unknown'
-        WHEN EXISTS (SELECT FROM inspection o WHERE o.plan_region = c.plan_region AND o.signature = i.signature) THEN 'signature_used' END;
+        WHEN EXISTS (SELECT FROM inspection o WHERE o.plan_region = c.plan_region AND o.signature = i.signature)
+            OR EXISTS (SELECT FROM survey_signature s WHERE s.plan_region = c.plan_region AND s.signature = i.signature) THEN 'signature_used' END;
     field := CASE WHEN verdict LIKE 'happened%' THEN '/inspected_at' END;
     IF verdict IS NULL THEN
         SELECT * INTO verdict, field, lacking FROM inspection_entries_refusal(c, i.result, given);

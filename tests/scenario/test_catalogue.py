@@ -79,6 +79,12 @@ def test_loading_again_leaves_what_an_administrator_made(database, admin):
     admin.patch("/problems/kettle_not_heard", {"measures": before["measures"], "name_en": before["name_en"]})
 
 
+def test_lists_of_texts_are_described(contract):
+    schema = contract.operations["POST", "/api/v1/measures"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert schema["rooms"]["items"]["enum"][0] == "entrance" and schema["rooms"]["maxItems"] == 7
+    assert schema["need_items"]["items"] == {"type": "string", "minLength": 1, "maxLength": 100}
+
+
 # --- lists ---
 
 

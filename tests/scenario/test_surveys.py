@@ -10,7 +10,7 @@ import step_photos
 import step_survey
 from conftest import People
 from processes import ROOT
-from stages import bring_in_rows, move
+from stages import DAYS, bring_in_rows, move
 from step_survey import FINDINGS, document, save, sign
 from team import Team
 
@@ -390,13 +390,19 @@ def test_a_signature_whose_photo_is_removed_counts_no_more(world):
 
 
 def test_a_signature_signs_one_thing(world):
-    """Not one that an inspection has, either."""
+    """Not one that an inspection has, either; nor does a survey's sign an inspection."""
     case = world.case()
     save(world.assessor, case, document())
     picture = world.photo(case, "signature")
     world.database.sql("""INSERT INTO inspection (plan_region, case_id, number, case_version, inspected_at, account_id, result, signature, note)
         SELECT plan_region, id, 1, version, now(), 1, 'pass', %s, '' FROM retrofit_case WHERE id = %s""", picture, case)
     sign(world.assessor, case, "household", picture, expect=422, code="signature_used")
+    built = step_survey.do(world, world.case())
+    given = world.survey(built)["signatures"][1]["signature"]
+    for stage, day in list(DAYS.items())[2:6]:
+        move(world.county, built, stage, day, **({"contractor": world.firm} if stage == "assigned" else {}))
+    body = {"inspected_at": "2023-06-01T02:00:00Z", "items": [], "satisfaction": 5, "signature": given, "result": "pass"}
+    assert world.assessor.post(f"/cases/{built}/inspections", body, expect=422, code="signature_used")["field"] == "/signature"
 
 
 # --- the gate ---
