@@ -174,5 +174,10 @@ const struct endpoint design_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/plan-sheet", SEES_CASES, .sheet = "plan_sheet",
 	  .way = { { NULL, SQL_case_plan_sheet, "path.id" } },
 	  .summary = "The one-page plan (一户一方案) on A4, with name and address; the reading is recorded" },
+	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/acceptance-sheet", SEES_CASES, .sheet = "acceptance_sheet",
+	  .way = { { NULL, SQL_case_acceptance_sheet, "path.id" } },
+	  .summary =
+		  "The acceptance sheet (验收单) on A4, filled from the last inspection or to be filled by "
+		  "hand; the reading is recorded" },
 	{ 0 },
 };

@@ -121,19 +121,59 @@ WITH found AS (
     FROM judged j LEFT JOIN raised r ON true
 )
 
--- name: case_plan_sheet :one write
+-- part: home
 -- $1 case. Names and address in clear, for paper: that they were read is recorded in the same transaction.
 WITH home AS (
-    SELECT c AS whole, c.*, h.address FROM retrofit_case c JOIN household h ON h.plan_region = c.plan_region AND h.id = c.household_id
+    SELECT c AS whole, c.*, h.address, h.hardship FROM retrofit_case c
+    JOIN household h ON h.plan_region = c.plan_region AND h.id = c.household_id
     WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint
-), noted AS (
+)
+
+-- part: head
+c.household_number, p.name_zh AS plan_name, r.name AS region_name, c.village, c.address, c.hardship, sheet_persons(c.whole) AS persons,
+       (SELECT k.name FROM contractor k WHERE k.id = c.contractor_id) AS contractor_name, to_char(now() AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') AS printed_on
+
+-- name: case_plan_sheet :one write
+-- (A contractor sees no survey: its sheet says nothing of problems.)
+{{home}}, noted AS (
     INSERT INTO access_record (account_id, what, subject, region)
     SELECT scope_account(), 'plan sheet of a case', $1::bigint, c.region FROM home c
 )
-SELECT c.household_number, p.name_zh AS plan_name, r.name AS region_name, c.village, c.address, c.version,
-       (SELECT n.name FROM person n WHERE n.plan_region = c.plan_region AND n.household_id = c.household_id
-        ORDER BY n.relation <> '户主', n.id LIMIT 1) AS name,
-       (SELECT coalesce(json_agg(json_build_object('number', i.number, 'room', i.room, 'name', i.name, 'unit', i.unit,
-            'quantity', trim_scale(i.quantity), 'price', i.price) ORDER BY i.number), '[]') FROM case_item i
-        WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL) AS items
-FROM home c JOIN plan p ON p.id = c.plan_id JOIN region r ON r.place = c.region;
+SELECT {{head}},
+       ledger_account(coalesce(c.resume_stage, c.stage)) IS NULL AS draft, d.total, d.subsidy, d.self_paid, d.note, d.version,
+       sheet_account(d.account_id) AS designed_by, to_char(d.updated_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') AS designed_on,
+       (SELECT coalesce(json_agg(json_build_object('number', i.number, 'room', m.name_zh, 'problem', b.name_zh, 'name', i.name, 'unit', i.unit,
+            'quantity', trim_scale(i.quantity), 'price', i.price, 'amount', design_amount(i.quantity, i.price)) ORDER BY m.position, i.number), '[]')
+        FROM case_item i LEFT JOIN room m ON m.code = i.room
+        LEFT JOIN survey_finding f ON f.plan_region = i.plan_region AND f.case_id = i.case_id AND f.number = i.finding
+        LEFT JOIN problem b ON b.code = f.problem
+        WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL) AS items,
+       design_sources_now(c.whole) AS sources,
+       (SELECT coalesce(json_agg(json_build_object('room', m.name_zh, 'problem', b.name_zh, 'reason', x.reason) ORDER BY x.finding), '[]')
+        FROM case_dropped x JOIN survey_finding f ON f.plan_region = x.plan_region AND f.case_id = x.case_id AND f.number = x.finding
+        JOIN room m ON m.code = f.room JOIN problem b ON b.code = f.problem
+        WHERE x.plan_region = c.plan_region AND x.case_id = c.id) AS dropped
+FROM home c JOIN plan p ON p.id = c.plan_id JOIN region r ON r.place = c.region
+LEFT JOIN case_design d ON d.plan_region = c.plan_region AND d.case_id = c.id;
+
+-- name: case_acceptance_sheet :one write
+-- The last inspection; before there is one, the form to be filled in on the spot.
+{{home}}, noted AS (
+    INSERT INTO access_record (account_id, what, subject, region)
+    SELECT scope_account(), 'acceptance sheet of a case', $1::bigint, c.region FROM home c
+), last AS (
+    SELECT i.* FROM inspection i WHERE i.plan_region = plan_region_of($1::bigint) AND i.case_id = $1::bigint ORDER BY i.number DESC LIMIT 1
+)
+SELECT {{head}},
+       l.number AS inspection, l.result = 'pass' AS passed, l.result = 'rework' AS rework, to_char(l.deadline, 'YYYY-MM-DD') AS deadline,
+       l.satisfaction, l.note, sheet_account(l.account_id) AS inspected_by,
+       to_char(l.inspected_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI') AS inspected_at,
+       (SELECT '/api/v1/photos/' || u.id FROM case_photo u WHERE u.plan_region = l.plan_region AND u.id = l.signature AND u.removed_at IS NULL
+            AND scope_contractor() IS NULL) AS signature,
+       (SELECT coalesce(json_agg(json_build_object('number', i.number, 'room', m.name_zh, 'name', i.name, 'unit', i.unit,
+            'quantity', trim_scale(i.quantity), 'measured', trim_scale(n.measured) || ' ' || i.unit, 'fault', n.fault) ORDER BY m.position, i.number), '[]')
+        FROM case_item i LEFT JOIN room m ON m.code = i.room
+        LEFT JOIN inspection_item n ON n.plan_region = i.plan_region AND n.case_id = i.case_id AND n.inspection = l.number AND n.item = i.number
+        WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL) AS items,
+       sheet_photos(c.whole) AS photos
+FROM home c JOIN plan p ON p.id = c.plan_id JOIN region r ON r.place = c.region LEFT JOIN last l ON true;

@@ -153,6 +153,34 @@ def test_the_gate_asks_for_a_design(gated):
     move(gated.manager, case, "designed")
 
 
+def test_the_gate_asks_for_every_finding_that_was_agreed_to(gated):
+    team = gated.team
+    if "money_wall" not in {one["code"] for one in gated.admin.pages("/problems", limit=200)}:
+        gated.admin.post("/problems", {"code": "money_wall", "name_zh": "墙面湿滑", "measures": [gated.rail]}, expect=201)
+    case = gated.walk(gated.case(), "approved")
+    team.give_visit(case)
+    findings = [{"number": number, "room": "bathroom", "problem": "money_wall", "measure": gated.rail, "quantity": 1, "consent": consent, "note": ""}
+                for number, consent in ((1, "agreed"), (2, "declined"), (3, "agreed"), (4, "open"))]
+    team.assessor.put(f"/cases/{case}/survey", {"visited_at": "2023-04-01T02:00:00Z", "findings": findings})
+    move(gated.manager, case, "surveyed")
+    gated.put(case, [gated.item(finding=2)], expect=422, code="finding_not_there")
+    gated.put(case, dropped=[{"finding": 9, "reason": "x"}], expect=422, code="finding_not_there")
+    design = gated.put(case, [gated.item(finding=1)])
+    assert design["unanswered"] == ["3 卫生间 墙面湿滑"]
+    assert move(gated.manager, case, "designed", expect=422, code="finding_unanswered")["reasons"] == ["3 卫生间 墙面湿滑"]
+    design = gated.put(case, [gated.item(finding=1, number=1)], dropped=[{"finding": 3, "reason": "住户不要"}, {"finding": 3, "reason": "住户不再要"}])
+    assert design["unanswered"] == [] and design["dropped"] == [{"finding": 3, "reason": "住户不再要"}]
+    move(gated.manager, case, "designed")
+    # A change leaves none unanswered either; a contractor, who sees no survey, is judged by it all the same.
+    move(gated.manager, case, "assigned", contractor=team.firm)
+    swap = [{"op": "remove", "number": 1}, {"op": "add", **gated.item(gated.ramp)}]
+    assert gated.propose(case, *swap, by=team.contractor, expect=422, code="finding_unanswered")["reasons"] == ["1 卫生间 墙面湿滑"]
+    gated.propose(case, *swap, dropped=[{"finding": 8, "reason": "x"}], expect=422, code="finding_not_there")
+    order = gated.propose(case, *swap, dropped=[{"finding": 1, "reason": "无处可装"}], by=team.contractor)
+    gated.decide(order["id"])
+    assert [one["finding"] for one in gated.county.get(f"/cases/{case}/design")["dropped"]] == [1, 3]
+
+
 def test_the_gate_finds_amounts_that_are_not_those_of_the_items(gated, database):
     case = gated.surveyed()
     gated.put(case)

@@ -6,7 +6,13 @@ import re
 from html.parser import HTMLParser
 
 import needs
-from stages import bring_in, bring_in_rows
+import pictures
+import pytest
+import step_inspection
+import step_photos
+from money_world import World
+from paper import printed
+from stages import bring_in, bring_in_rows, move
 
 
 def page(client, path, **options):
@@ -79,3 +85,89 @@ def test_sheets_are_for_who_sees_the_case(people, admin):
     admin.get(f"/cases/{case}/plan-sheet", expect=403, code="role_not_allowed")
     manager.get("/cases/1/plan-sheet", expect=404)
     manager.get("/cases/x/plan-sheet", expect=404)
+
+
+# --- as a browser prints them ---
+
+
+@pytest.fixture(scope="module")
+def world(admin_session):
+    world = World(admin_session.clone(), ceiling=100000000)
+    yield world
+    world.close()
+
+
+ROOMS = ["entrance", "living_room", "bathroom", "kitchen", "bedroom", "stairs"]
+
+
+def surveyed_household(world, agreed):
+    """A household of three whose survey found that many problems, all agreed to, and one more; the case, its finding's numbers."""
+    rows = needs.household("tongxin", 3, **{"详细地址": "东关街道和平路一百二十号三单元五〇二室（菜市场北侧第二个巷口进）", "村(社区)": "东关社区居民委员会"})
+    (case,) = bring_in_rows(world.manager, rows, world.plan).values()
+    world.walk(case, "approved")
+    world.team.give_visit(case)
+    code = "money_problem"
+    if code not in {one["code"] for one in world.admin.pages("/problems", limit=200)}:
+        world.admin.post("/problems", {"code": code, "name_zh": "地面湿滑、无扶手，起身转移困难", "measures": [world.rail, world.ramp]}, expect=201)
+    findings = [{"number": number, "room": ROOMS[number % 6], "problem": code, "measure": world.rail, "quantity": 2, "consent": "agreed", "note": ""}
+                for number in range(1, agreed + 2)]
+    world.team.assessor.put(f"/cases/{case}/survey", {"visited_at": "2023-04-01T02:00:00Z", "findings": findings})
+    move(world.manager, case, "surveyed")
+    return case
+
+
+def test_the_plan_of_twelve_items_is_one_page(world):
+    case = surveyed_household(world, 12)
+    items = [world.item([world.rail, world.ramp][number % 2], 1.5, 9999, ROOMS[number % 6], finding=number) for number in range(1, 13)]
+    world.put(case, items, {"province": 50000, "county": 30000}, [{"finding": 13, "reason": "住户改变主意，暂不实施"}])
+    paper = printed(world.manager, f"/cases/{case}/plan-sheet")
+    assert paper.is_a4() and paper.pages == 1, paper.text
+    (text,) = paper.text
+    for word in ("（草案）", "地面湿滑", "坡道", "扶手", "省级补助", "500.00", "县级补助", "300.00", "家庭自付", "999.88", "1,799.88", "149.99", "暂不实施",
+                 "户主（监护人）签字", "东关社区居民委员会"):
+        assert word in text, (word, text)
+    assert text.count("地面湿滑") == 13 and re.search(r"\b1 ?/ ?1\s*$", text)
+    move(world.manager, case, "designed")
+    _, page_text = page(world.manager, f"/cases/{case}/plan-sheet")
+    assert "草案" not in page_text
+    # A contractor builds from it, and learns nothing of the survey.
+    move(world.manager, case, "assigned", contractor=world.team.firm)
+    _, page_text = page(world.team.contractor, f"/cases/{case}/plan-sheet")
+    assert "地面湿滑" not in page_text and "和平路" in page_text
+
+
+def test_a_long_plan_repeats_its_header(world):
+    case = world.surveyed()
+    world.put(case, [world.item(quantity=1, price=100 + number, room=ROOMS[number % 6]) for number in range(100)])
+    paper = printed(world.manager, f"/cases/{case}/plan-sheet")
+    assert paper.is_a4() and 2 <= paper.pages <= 4
+    assert all("改造内容" in text and "单价" in text for text in paper.text[:-1])
+    assert all(re.search(rf"\b{number} ?/ ?{paper.pages}\s*$", text) for number, text in enumerate(paper.text, 1))
+
+
+def test_the_acceptance_of_twelve_items_with_photos_is_one_page(world):
+    team = world.team
+    case = surveyed_household(world, 12)
+    world.put(case, [world.item(room=ROOMS[number % 6], finding=number) for number in range(1, 13)], {"province": 50000}, [{"finding": 13, "reason": "x"}])
+    world.walk(case, "building", begin="designed")
+    picture = pictures.png()
+    step_photos.do(team, case, "before", items=range(1, 13), data=picture)
+    step_photos.do(team, case, "after", items=range(1, 13), data=picture)
+    move(team.contractor, case, "built")
+    # before there is an inspection: a form
+    answer, text = page(world.manager, f"/cases/{case}/acceptance-sheet")
+    check_page(text, answer)
+    assert "☐ 合格" in text and "☐ 整改" in text and text.count("<figure>") == 24
+    signature = step_photos.do(team, case, "signature")[0]
+    step_inspection.do(team, case, signature=signature, satisfaction=4, faults={3: "扶手松动 <b>", 5: "未安装"}, measured={5: 0, 7: 1.25}, days=14)
+    answer, text = page(world.manager, f"/cases/{case}/acceptance-sheet")
+    check_page(text, answer)
+    assert "☐ 合格" in text and "☑ 整改，限期" in text and "扶手松动 &lt;b&gt;" in text and "0 件" in text and "1.25 件" in text
+    assert f"验收人：{team.assessor.user}" in text and f'<img src="/api/v1/photos/{signature}" alt="户主签字">' in text
+    paper = printed(world.manager, f"/cases/{case}/acceptance-sheet")
+    assert paper.is_a4() and paper.pages == 1, paper.text
+    assert set(paper.asked.values()) <= {200} | ({404} if "/favicon.ico" in paper.asked else set()), paper.asked
+    assert sum(status == 200 for status in paper.asked.values()) == 26 and paper.images >= 1
+    # The contractor sees what is to be mended, and nobody's signature.
+    _, text = page(team.contractor, f"/cases/{case}/acceptance-sheet")
+    assert "扶手松动" in text and "户主签字\">" not in text

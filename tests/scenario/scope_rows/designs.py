@@ -33,6 +33,7 @@ SOURCE = {"code", "name_zh", "name_ko", "name_en", "ceiling", "retired", "versio
 LEDGER = (lambda w: ["tongxin", None, None, 200], ())
 STATEMENTS = {
     "case_plan_sheet": (lambda w: [w["case"]], ()),
+    "case_acceptance_sheet": (lambda w: [w["case"]], ()),
     "case_design_get": (lambda w: [MADE["case"]], ()),
     "case_design_put": (lambda w: [None, None, MADE["case"], None, "[]", "[]", "[]", None], ()),
     "change_order_propose": (lambda w: [None, None, MADE["waits"], "why", "[]", "[]", None], ()),
