@@ -227,7 +227,7 @@ static enum step answer_verdict(struct request *r, const struct row_plan *plan, 
 bool request_has(struct request *r, struct slice tag)
 {
 	struct slice given = http_header(r->x, "if-none-match");
-	if (!given.at || http_method(r->x) > HTTP_METHOD_HEAD)
+	if (!given.at || http_method(r->x) > HTTP_METHOD_HEAD || r->route->endpoint->always)
 		return false;
 	while (given.len) {
 		const char *end = memchr(given.at, ',', given.len);

@@ -21,7 +21,7 @@ enum field_kind {
 	F_CITIZEN, /* 18 characters; bound as its keyed hash */
 	F_OBJECT,  /* any JSON object, at most max bytes as text */
 	F_ITEMS,   /* an array of at most max objects with the fields `items` */
-	F_TEXTS    /* an array of at most max texts of 1..100 code points, each one of `of` if that is given */
+	F_TEXTS /* an array of at most max texts of 1..100 code points, each one of `of` if that is given */
 };
 struct field {
 	const char *name; /* NULL ends a table */
@@ -59,9 +59,10 @@ struct endpoint {
 	const char *page;             /* lists: the column a page goes on after, "id" or "code" */
 	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
-	const char *takes; /* of a streamed body: "text/csv" or several with blanks */
+	const char *takes;            /* of a streamed body: "text/csv" or several with blanks */
 	const char *media; /* of a plain answer that is not JSON: "text/csv" or several with blanks */
 	const char *sheet; /* the answer is printed on this template instead of JSON: see sheet.h */
+	bool always;       /* its answer changes without its version: never 304 */
 	bool plain;        /* the answer is not made of columns; `says` tells what it is */
 	const char *summary, *says;
 };

@@ -93,7 +93,7 @@ static const struct field signature_in[] = {
 
 const struct endpoint survey_endpoints[] = {
 	{ HTTP_METHOD_GET, "/api/v1/cases/{id}/survey", SEES_SURVEYS,
-	  .way = { { NULL, SQL_survey_get, "path.id" } },
+	  .way = { { NULL, SQL_survey_get, "path.id" } }, .always = true, /* a signature is no new version */
 	  .summary = "The survey of a home; the reading is recorded" },
 	{ HTTP_METHOD_PUT, "/api/v1/cases/{id}/survey", SURVEYS_CASES, NULL, survey_in,
 	  .way = { { NULL, SQL_survey_put,

@@ -325,6 +325,8 @@ def test_two_signatures_of_one_version(world):
     both = sign(world.assessor, case, "assessor", two)
     assert [one["by"] for one in both["signatures"]] == ["assessor", "household"] and both["signed"] and both.etag == saved.etag
     sign(world.assessor, case, "household", world.photo(case, "signature"), expect=409, code="signature_there")
+    # Its version is the same, what it says is not.
+    assert world.assessor.get(f"/cases/{case}/survey", headers={"If-None-Match": saved.etag}, expect=200).json == both.json
     # A later change voids both; the history keeps them.
     changed = save(world.assessor, case, document(remark="改"))
     assert changed["signatures"] == [] and not changed["signed"]
