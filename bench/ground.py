@@ -198,8 +198,8 @@ class Ground:
         for counter in ("household", "person", "need", "case"):
             self.sql(f"SELECT setval('{counter}_number', {self.cases})")
         self._move_some()
-        # Most cases are overdue: a day's reminders for all of them are not what is measured.
-        self.sql("UPDATE job SET run_at = now() + interval '1 day' WHERE kind = 'overdue_scan'")
+        # Most cases are overdue, and everybody is new: reminders and a comparison of all of them are not what is measured.
+        self.sql("UPDATE job SET run_at = now() + interval '1 day' WHERE kind IN ('overdue_scan', 'duplicates_scan')")
         self.sql("VACUUM ANALYZE")
         self.sql("CHECKPOINT")
         say(f"the database is ready ({time.monotonic() - begun:.0f} s, {self.sql('SELECT pg_size_pretty(pg_database_size(current_database()))')[0][0]})")

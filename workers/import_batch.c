@@ -30,9 +30,10 @@ enum column {
 	C_REGISTERED,
 	C_REMARK,
 	C_RETROFIT,
-	C_DEVICES
+	C_DEVICES,
+	C_BORN
 };
-_Static_assert(C_DEVICES == STAGE_COLUMNS - 1, "a column a parameter");
+_Static_assert(C_BORN == STAGE_COLUMNS - 1, "a column a parameter");
 
 static void add_sealed(struct buffer *sealed_column, struct buffer *index_column, const struct vault *vault,
 		       struct slice clear)
@@ -76,6 +77,7 @@ static void stage(struct import_batch *b, uint32_t number, const struct needs_en
 	array_text(&c[C_REMARK], e->remark);
 	array_texts(&c[C_RETROFIT], e->retrofit, e->retrofit_count);
 	array_texts(&c[C_DEVICES], e->devices, e->device_count);
+	array_text(&c[C_BORN], citizen_id_birth(e->citizen_id));
 	b->staged++;
 }
 

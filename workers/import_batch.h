@@ -8,7 +8,7 @@
 #include "service/needs/needs_check.h"
 #include "service/vault.h"
 
-enum { BATCH_ROWS = 1000, STAGE_COLUMNS = 23 };
+enum { BATCH_ROWS = 1000, STAGE_COLUMNS = 24 };
 
 struct import_batch {
 	struct arena *arena; /* of this batch */

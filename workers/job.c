@@ -109,6 +109,11 @@ struct db_step job_hold_step(const struct job *job)
 	return (struct db_step){ SQL_job_hold, 3, job->lease };
 }
 
+bool job_should_stop(const struct job *job)
+{
+	return job->worker->stopping;
+}
+
 /* Its place is free: the next one starts. */
 static void leave(struct queue *queue)
 {

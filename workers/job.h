@@ -51,9 +51,13 @@ void job_give_up(struct job *job, const char *error, bool final);
 /* The same from a reply that was not DB_OK. A lost lease is nobody's failure. */
 void job_give_up_reply(struct job *job, const struct db_reply *reply);
 
+/* The worker stops: what comes in parts ends with this one, and goes on where it stands at its next time. */
+bool job_should_stop(const struct job *job);
+
 /* kinds */
 void sql_job_start(struct job *job);
 void import_start(struct job *job);
+void duplicates_start(struct job *job);
 void probe_start(struct job *job);
 void uploads_start(struct job *job);
 void photos_sweep_start(struct job *job);

@@ -140,6 +140,9 @@ CREATE FUNCTION gate_after_photos(c retrofit_case, day date) RETURNS text[] LANG
 CREATE FUNCTION gate_inspection_passed(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN NULL; END $$;
 CREATE FUNCTION gate_inspection_failed(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN NULL; END $$;
 
+-- A case that was withdrawn because its household is registered twice stays so until that is undone (migration 0025).
+CREATE FUNCTION gate_not_merged(c retrofit_case) RETURNS text[] LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN NULL; END $$;
+
 -- Handing out devices is no retrofit (杜绝以简单配发辅助器具代替改造): no plan can open this one.
 CREATE FUNCTION gate_devices_only(c retrofit_case) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -187,6 +190,8 @@ BEGIN
         END IF;
     ELSIF wanted = 'rework' AND 'inspection' = ANY (closed) THEN
         said := gate_inspection_failed(c, day);
+    ELSIF wanted = 'registered' AND c.stage = 'withdrawn' THEN
+        said := gate_not_merged(c);
     END IF;
     IF said[1] IS NULL THEN
         RETURN NULL;
@@ -215,6 +220,11 @@ BEGIN
             WHEN last.version IS DISTINCT FROM back OR last.kind NOT IN ('move', 'resume', 'revoke')
                 OR last.from_stage <> wanted THEN 'nothing_to_take_back'
             WHEN last.account_id IS DISTINCT FROM scope_account() THEN 'not_your_action' END;
+        IF verdict IS NULL AND c.stage = 'withdrawn' THEN
+            lacking := gate_not_merged(c);
+            verdict := lacking[1];
+            lacking := lacking[2:];
+        END IF;
         RETURN;
     END IF;
     -- One look-up, then an expression without sub-selects: this is asked for every move.
@@ -231,7 +241,7 @@ BEGIN
         WHEN wanted = 'approved' AND NOT c.eligible AND NOT (role = 'manager' AND reason) THEN 'not_eligible'
         WHEN wanted = 'surveyed' AND rule.notice_before = 'surveyed' AND rule.notice_days > day - china_date(c.stage_at) THEN 'notice_not_over' END;
     IF verdict IS NULL AND rule.kind = 'move'
-        AND wanted IN ('approved', 'surveyed', 'designed', 'assigned', 'building', 'built', 'accepted', 'rework') THEN
+        AND wanted IN ('approved', 'surveyed', 'designed', 'assigned', 'building', 'built', 'accepted', 'rework', 'registered') THEN
         lacking := case_barred(c, wanted, day, rule.gates, rule.notice_before);
         verdict := lacking[1];
         lacking := lacking[2:];

@@ -120,7 +120,11 @@ WHERE ($1::text IS NULL OR c.plan_id = (SELECT p.id FROM plan p WHERE p.code = $
 ORDER BY c.id LIMIT $6::int;
 
 -- name: case_get :one
-SELECT {{case_columns}}
+-- merged_into: the case that goes on instead, when its household was registered twice.
+SELECT {{case_columns}},
+       CASE WHEN s.stage = 'withdrawn' THEN (SELECT k.id FROM household h JOIN retrofit_case k ON k.plan_region = h.plan_region
+           AND k.household_id = household_now(h.plan_region, h.id) AND k.plan_id = s.plan_id
+           WHERE h.plan_region = s.plan_region AND h.id = s.household_id AND h.merged_into IS NOT NULL) END AS merged_into
 FROM retrofit_case s WHERE s.plan_region = plan_region_of($1::bigint) AND s.id = $1::bigint;
 
 -- name: case_transition :write keeps key=3
@@ -260,7 +264,7 @@ WITH hit AS (
     INSERT INTO access_record (account_id, what, subject, region)
     SELECT scope_account(), 'person by citizen id', id, region FROM hit
 )
-SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int, n.number AS household_number,
+SELECT n.id, n.name, n.citizen_id, n.certificate, n.category::int, n.level::int, n.merged_into, regexp_replace(n.number, '~' || n.id || '$', '') AS household_number,
        region_label(n.region) AS region, n.village,
        ARRAY(SELECT c.id::text FROM retrofit_case c WHERE c.plan_region = n.plan_region AND c.household_id = n.household_id
              ORDER BY c.id) AS cases

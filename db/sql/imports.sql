@@ -86,16 +86,16 @@ SELECT rpad(c.code, 9, '0')::int AS code, c.place FROM region_code c ORDER BY 1;
 WITH staged AS (
     INSERT INTO import_row (import_id, number, household_number, region, village, address, longitude, latitude, hardship, traits,
         name, sex, relation, citizen_id, citizen_id_index, certificate, certificate_index, category, level, phone, registered_on,
-        remark, retrofit, devices)
+        remark, retrofit, devices, born)
     SELECT $1::bigint, u.number, u.household_number, u.region, u.village, u.address, u.longitude, u.latitude, u.hardship,
         string_to_array(u.traits, E'\x1f'), u.name, u.sex, u.relation, u.citizen_id, u.citizen_id_index, u.certificate,
         u.certificate_index, u.category, u.level, u.phone, u.registered_on, u.remark, string_to_array(u.retrofit, E'\x1f'),
-        string_to_array(u.devices, E'\x1f')
+        string_to_array(u.devices, E'\x1f'), u.born
     FROM unnest($2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::float8[], $8::float8[], $9::text[], $10::text[],
         $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[], $18::smallint[], $19::smallint[],
-        $20::text[], $21::date[], $22::text[], $23::text[], $24::text[])
+        $20::text[], $21::date[], $22::text[], $23::text[], $24::text[], $25::text[])
         AS u (number, household_number, region, village, address, longitude, latitude, hardship, traits, name, sex, relation,
-            citizen_id, citizen_id_index, certificate, certificate_index, category, level, phone, registered_on, remark, retrofit, devices)
+            citizen_id, citizen_id_index, certificate, certificate_index, category, level, phone, registered_on, remark, retrofit, devices, born)
     RETURNING 1
 )
 SELECT count(*) AS staged FROM staged;

@@ -99,6 +99,14 @@ bool citizen_id_check_digit_holds(struct slice id18)
 	return last == "10X98765432"[sum % 11];
 }
 
+struct slice citizen_id_birth(struct slice id18)
+{
+	enum { BIRTH_AT = 6, BIRTH_LEN = 8 };
+	if (id18.len != ID_LEN || !needs_text_digits(id18.at + BIRTH_AT, BIRTH_LEN))
+		return (struct slice){ "", 0 };
+	return (struct slice){ id18.at + BIRTH_AT, BIRTH_LEN };
+}
+
 static bool check_digit_holds(struct checking *c)
 {
 	return citizen_id_check_digit_holds(c->entry->citizen_id);

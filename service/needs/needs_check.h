@@ -74,4 +74,8 @@ MUST_USE enum needs_code needs_check(const struct needs_row *row, const struct n
 /* GB 11643: true when the 18th character is the check digit of the 17 before (weights in SPEC §3). */
 bool citizen_id_check_digit_holds(struct slice id18);
 
+/* The eight digits of the day of birth within it, as they stand there (the day need not exist); empty when
+ * they are none. */
+struct slice citizen_id_birth(struct slice id18);
+
 #endif

@@ -276,7 +276,7 @@ STATEMENTS = {
     "import_begin": (lambda w: [w["import"]], ()),
     "import_stage": (lambda w: [w["import"], "{9}", "{h}", "{640324101}", "{v}", "{a}", "{1}", "{1}", "{低保}", "{}", "{n}",
                                 "{男}", "{户主}", r'{"\\x01"}', r'{"\\x01"}', "{NULL}", "{NULL}", "{1}", "{1}", "{1}",
-                                "{NULL}", "{r}", "{坡道}", "{}"], {"staged"}),
+                                "{NULL}", "{r}", "{坡道}", "{}", "{19600101}"], {"staged"}),
     "import_refuse": (lambda w: [w["import"], "{9}", "{cert_format}", "{姓名}", 9], ()),
     "import_settle": (lambda w: [w["import"]], ()),
     "import_register": (lambda w: [w["import"]], ()),
@@ -401,11 +401,13 @@ def tongxin(cluster, database, contract):
         session = cursor.fetchone()[0]
         cursor.execute("SELECT encode(citizen_id_index, 'hex') FROM person LIMIT 1")
         citizen = cursor.fetchone()[0]
+        cursor.execute("SELECT max(id) FROM person")
+        person = cursor.fetchone()[0]
         cursor.execute("SELECT version FROM retrofit_case WHERE id = %s", (cases[0],))
         version = cursor.fetchone()[0]
     yield {"database": own, "user": manager.user, "account": account, "token": "\\x" + session, "case": cases[0],
            "case_version": version, "accepted": cases[1], "household_number": rows[0]["户编号"], "firm": "firm",
-           "citizen": "\\x" + citizen, "import": number, "running": running, "running_token": token, "dead": dead,
+           "citizen": "\\x" + citizen, "person": person, "import": number, "running": running, "running_token": token, "dead": dead,
            "attempt": attempt, "key": "a-key-of-tongxin"}
 
 

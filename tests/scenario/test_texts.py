@@ -105,6 +105,13 @@ def sample_in(world):
         FROM plan WHERE code = 'tongxin' RETURNING id""")[0][0]
 
 
+def pair_in(world, state):
+    """Two people who may be one, judged so."""
+    return world.database.sql("""INSERT INTO duplicate AS d (plan_region, id, low, high, score, parts, state)
+        SELECT 640324000, id_in(640324000, 'duplicate_number'), min(id), max(id), 70, '[]', %s FROM person
+        ON CONFLICT (plan_region, low, high) DO UPDATE SET state = excluded.state RETURNING id""", state)[0][0]
+
+
 # (method, path): (who, the path, the other fields of the body); every call makes a new one.
 WAYS = {
     ("PATCH", "/api/v1/cases/{id}"): lambda w: (w.manager, f"/cases/{w.case}", {}),
@@ -129,6 +136,8 @@ WAYS = {
     ("POST", "/api/v1/samples/{id}/cases/{case}/assignment"): lambda w: (w.manager, f"/samples/{w.sample}/cases/{w.accepted}/assignment", {}),
     ("POST", "/api/v1/samples/{id}/cases/{case}/findings"): lambda w: (w.other, f"/samples/{w.sample}/cases/{w.accepted}/findings", {
         "visited_at": "2026-01-01T00:00:00Z", "result": "ok"}),
+    ("POST", "/api/v1/duplicates/{id}/resolution"): lambda w: (w.manager, f"/duplicates/{pair_in(w, 'open')}/resolution", {"is": "not_duplicate"}),
+    ("POST", "/api/v1/duplicates/{id}/undo"): lambda w: (w.manager, f"/duplicates/{pair_in(w, 'not_duplicate')}/undo", {}),
     ("POST", "/api/v1/regions"): lambda w: (w.admin, "/regions", {"code": f"640390{next(numbers) % 899 + 100}", "name": "a", "parent": "640390"}),
     ("POST", "/api/v1/regions/{code}/recode"): lambda w: (w.admin, "/regions/640390/recode", {"code": "640390"}),
     ("POST", "/api/v1/session"): lambda w: (w.admin, "/session", {"user": "nobody", "password": ""}),

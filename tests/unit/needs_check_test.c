@@ -188,6 +188,15 @@ static void lower_x_is_folded(void **state)
 	refuses(f, NEEDS_DUPLICATE_IN_FILE, NEEDS_CERTIFICATE);
 }
 
+static void finds_the_day_of_birth_in_a_citizen_id(void **state)
+{
+	(void)state;
+	assert_true(slice_is(citizen_id_birth(SLICE("99010119900307004X")), "19900307"));
+	assert_true(slice_is(citizen_id_birth(SLICE("990101199O0307004X")), ""));
+	assert_true(slice_is(citizen_id_birth(SLICE("99010119900307004")), ""));
+	assert_true(slice_is(citizen_id_birth((struct slice){ NULL, 0 }), ""));
+}
+
 static void check_digits_hold_or_not(void **state)
 {
 	(void)state;
@@ -484,6 +493,7 @@ int main(void)
 		WITH_ROW(cert_check_digit),
 		WITH_ROW(lower_x_is_folded),
 		WITH_ROW(check_digits_hold_or_not),
+		cmocka_unit_test(finds_the_day_of_birth_in_a_citizen_id),
 		WITH_ROW(category_mismatch),
 		WITH_ROW(level_mismatch),
 		WITH_ROW(region_unknown),
