@@ -156,6 +156,8 @@ static void open_in_pool(struct request *r)
 		s->error = errno;
 }
 
+static enum step ask_known(struct request *r);
+
 /* Columns of photo_may: _verdict, _field. No row: it was sent before. */
 static enum step step_may(struct request *r)
 {
@@ -163,6 +165,9 @@ static enum step step_may(struct request *r)
 	if (reply->outcome != DB_OK)
 		return problem_of_reply(r, reply);
 	const struct db_rows *rows = &reply->rows[0];
+	const struct sending *s = r->own;
+	if (db_row_count(rows) == 0 && (s->range.asks || s->range.from > 0))
+		return ask_known(r);
 	if (db_row_count(rows) == 1 && !db_is_null(rows, 0, 0)) {
 		const char *field =
 			db_is_null(rows, 0, 1) ? NULL : arena_text(http_arena(r->x), db_get(rows, 0, 1));
@@ -415,6 +420,33 @@ static enum step step_measured(struct request *r)
 {
 	struct sending *s = r->own;
 	return s->error ? problem_of_storage(r, s->error, "photo_not_read") : answer_partial(r, s);
+}
+
+/* Who goes on with a photo that is there has missed our answer: here it is. (One that begins anew is
+ * compared, byte for byte.) */
+static enum step step_known(struct request *r)
+{
+	static const struct way way = { NULL, SQL_photo_sent, "" };
+	static const struct bound_way known = { .way = &way };
+	const struct sending *s = r->own;
+	const struct db_reply *reply = r->reply;
+	if (reply->outcome != DB_OK)
+		return problem_of_reply(r, reply);
+	const struct db_rows *rows = &reply->rows[0];
+	if (db_row_count(rows) == 0 || db_is_null(rows, 0, 0))
+		return problem(r, 503, "try_again", NULL, NULL); /* gone between the two */
+	if ((uint64_t)db_get_int(rows, 0, 2) != s->range.all)
+		return problem_of_verdict(r, verdict_of(SLICE("photo_sent_otherwise")), NULL);
+	r->header = offset_header(r, s->range.all);
+	r->way = &known;
+	return answer_rows(r, rows);
+}
+
+static enum step ask_known(struct request *r)
+{
+	static request_step *const known_steps[] = { step_known, NULL };
+	r->step = known_steps;
+	return engine_ask(r, &r->who.scope, SQL_photo_sent, &r->step_value[SLOT_CASE], 2);
 }
 
 request_step *const photo_sent_steps[] = { step_which, step_ask, step_sent, step_measured, NULL };

@@ -59,7 +59,7 @@ def piece(client, case, name, data, start, end, slot="during", **options):
     return client.put(f"/cases/{case}/photos/{name}", data[start:end], query={"slot": slot}, headers=headers, **options)
 
 
-def test_a_photo_in_pieces(team, case):
+def test_a_photo_in_pieces(team, case, database):
     name, data = str(uuid.uuid4()), pictures.png(300, 200)
     where = f"/cases/{case}/photos/{name}"
     assert team.contractor.get(where)["kept"] == 0
@@ -80,6 +80,13 @@ def test_a_photo_in_pieces(team, case):
     found = team.county.get(where)
     assert found.json == last.json and found.headers["Upload-Offset"] == str(len(data))
     assert [photo["id"] for photo in photos(team.county, case)] == [last["id"]]
+    # Who missed that answer has it when he goes on, whatever has become of the case; who sends something else does not.
+    assert piece(team.contractor, case, name, data, third, len(data)).json == last.json
+    asked = team.contractor.put(where, None, query={"slot": "during"}, headers={"Content-Range": f"bytes */{len(data)}"})
+    assert asked.json == last.json and asked.headers["Upload-Offset"] == str(len(data))
+    piece(team.contractor, case, name, data + b"x", third, len(data), expect=409, code="photo_sent_otherwise")
+    assert piece(team.contractor, case, name, data, 0, len(data)).json == last.json
+    assert not list((database.var / "photos" / "parts").glob(f"*/*{name}")), "nothing of it is on its way"
 
 
 def hang_up(client, case, name, data, sent, total=None, slot="during"):
