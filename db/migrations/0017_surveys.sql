@@ -382,13 +382,18 @@ CREATE FUNCTION survey_label(f survey_finding) RETURNS text LANGUAGE sql STABLE 
         WHEN f.measure IS NULL THEN (SELECT p.name_zh FROM problem p WHERE p.code = f.problem)
         ELSE (SELECT m.name_zh FROM measure m WHERE m.code = f.measure) END) $$;
 
--- Which devices a survey asks for, for whom, in the words of the needs files.
-CREATE FUNCTION survey_asks(c retrofit_case) RETURNS TABLE (person bigint, thing text) LANGUAGE sql STABLE AS $$
-    SELECT DISTINCT a.person_id, coalesce((SELECT min(w.item) FROM measure_need w WHERE w.kind = 'device' AND w.measure = m.code), m.name_zh)
+-- Which devices a survey asks for, for whom (who was merged into another since: for that other), in the words of the needs files.
+CREATE FUNCTION survey_asks(c retrofit_case) RETURNS TABLE (home bigint, somebody bigint, thing text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT k.household_id, k.id,
+        coalesce((SELECT min(w.item) FROM measure_need w WHERE w.kind = 'device' AND w.measure = m.code), m.name_zh)
     FROM (SELECT d.person_id, d.measure FROM survey_device d WHERE d.plan_region = c.plan_region AND d.case_id = c.id
           UNION ALL SELECT f.person_id, f.measure FROM survey_finding f
           WHERE f.plan_region = c.plan_region AND f.case_id = c.id AND f.consent = 'agreed') AS a
-    JOIN measure m ON m.code = a.measure AND m.kind = 'device' $$;
+    JOIN measure m ON m.code = a.measure AND m.kind = 'device'
+    JOIN person n ON n.plan_region = c.plan_region AND n.id = a.person_id
+    JOIN person k ON k.plan_region = n.plan_region AND k.id = coalesce(n.merged_into, n.id);
+END $$;
 
 -- What a signed survey asks for in devices becomes needs of the persons, each once; a need that only an earlier version of
 -- it had brought is dropped.
@@ -396,10 +401,10 @@ CREATE FUNCTION survey_raise(c retrofit_case) RETURNS void LANGUAGE plpgsql AS $
 BEGIN
     UPDATE need d SET state = 'dropped' FROM survey_need s
     WHERE s.plan_region = c.plan_region AND s.case_id = c.id AND d.plan_region = s.plan_region AND d.id = s.need_id AND d.state = 'open'
-      AND NOT EXISTS (SELECT FROM survey_asks(c) a WHERE a.person = d.person_id AND a.thing = d.item);
+      AND NOT EXISTS (SELECT FROM survey_asks(c) a WHERE a.somebody = d.person_id AND a.thing = d.item);
     WITH raised AS (
         INSERT INTO need AS d (plan_region, id, household_id, person_id, kind, item)
-        SELECT c.plan_region, id_in(c.plan_region, 'need_number'), c.household_id, a.person, 'device', a.thing FROM survey_asks(c) a
+        SELECT c.plan_region, id_in(c.plan_region, 'need_number'), a.home, a.somebody, 'device', a.thing FROM survey_asks(c) a
         ON CONFLICT (plan_region, person_id, kind, item) DO UPDATE SET state = 'open' WHERE d.state = 'dropped' RETURNING d.id
     )
     INSERT INTO survey_need (plan_region, case_id, need_id) SELECT c.plan_region, c.id, r.id FROM raised r ON CONFLICT DO NOTHING;

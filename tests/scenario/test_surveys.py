@@ -585,6 +585,19 @@ def test_a_need_that_was_met_stays_met(world):
     assert world.database.sql("SELECT state FROM need WHERE person_id = %s AND item = '拐杖'", person) == [("met",)]
 
 
+def test_a_device_for_somebody_who_was_registered_twice(world):
+    """He was merged into another between draft and signature: the need is that other's, and the old number is no more one of the household."""
+    case, elsewhere = world.case(people=2), world.case()
+    one, two = (person["id"] for person in world.persons(case))
+    etag = save(world.assessor, case, document([finding(1)], [{"person": two, "item": "crutch"}])).etag
+    world.database.sql("UPDATE person SET merged_into = %s, household_id = (SELECT household_id FROM retrofit_case WHERE id = %s) WHERE id = %s",
+                       one, elsewhere, two)
+    for by in ("household", "assessor"):
+        sign(world.assessor, case, by, world.photo(case, "signature"), match=etag)
+    assert [(person["id"], person["device_needs"]) for person in world.persons(case)] == [(one, ["拐杖"])]
+    refused(world, case, document([finding(1)], [{"person": two, "item": "white_cane"}]), "person_unknown", "/device_needs/0/person")
+
+
 def test_a_device_is_for_the_only_person(world):
     case = world.case()
     (person,) = (person["id"] for person in world.persons(case))
