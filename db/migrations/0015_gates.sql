@@ -188,6 +188,9 @@ BEGIN
         IF said[1] IS NULL AND 'inspection' = ANY (closed) THEN
             said := gate_inspection_passed(c, day);
         END IF;
+        IF said[1] IS NULL AND 'after_photos' = ANY (closed) THEN -- some may have been removed since
+            said := gate_after_photos(c, day);
+        END IF;
     ELSIF wanted = 'rework' AND 'inspection' = ANY (closed) THEN
         said := gate_inspection_failed(c, day);
     ELSIF wanted = 'registered' AND c.stage = 'withdrawn' THEN

@@ -47,6 +47,10 @@ CREATE TABLE inspection_item (
     case_id     bigint NOT NULL,
     inspection  int NOT NULL,
     item        int NOT NULL,
+    name        text NOT NULL, -- these four as the design was then: a change order may change it afterwards
+    kind        text NOT NULL,
+    unit        text NOT NULL,
+    quantity    numeric(10, 2) NOT NULL,
     measured    numeric(10, 2) NOT NULL CHECK (measured >= 0), -- in the item's unit; of a device: how many were handed over
     fault       text NOT NULL DEFAULT '',
     PRIMARY KEY (plan_region, case_id, inspection, item),
@@ -83,8 +87,12 @@ CREATE FUNCTION inspection_last(c retrofit_case) RETURNS inspection LANGUAGE sql
     SELECT i FROM inspection i WHERE i.plan_region = c.plan_region AND i.case_id = c.id
         AND i.case_version >= (inspection_stay(c)).version ORDER BY i.number DESC LIMIT 1 $$;
 
+-- An item in a list of what is lacking: 3 厨房 洗菜池
+CREATE FUNCTION inspection_label(i case_item) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT i.number || ' ' || coalesce((SELECT r.name_zh FROM room r WHERE r.code = i.room), i.room) || ' ' || i.name $$;
+
 CREATE FUNCTION inspection_unmeasured(c retrofit_case, inspected int) RETURNS text[] LANGUAGE sql STABLE AS $$
-    SELECT array_agg(i.number || ' ' || i.name ORDER BY i.number) FROM case_item i
+    SELECT array_agg(inspection_label(i) ORDER BY i.number) FROM case_item i
     WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL
       AND NOT EXISTS (SELECT FROM inspection_item m WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id
                       AND m.inspection = inspected AND m.item = i.number) $$;
@@ -144,7 +152,7 @@ BEGIN
     IF verdict IS NOT NULL THEN
         RETURN;
     END IF;
-    SELECT array_agg(i.number || ' ' || i.name ORDER BY i.number) INTO lacking FROM case_item i
+    SELECT array_agg(inspection_label(i) ORDER BY i.number) INTO lacking FROM case_item i
     WHERE i.plan_region = c.plan_region AND i.case_id = c.id AND i.removed_at IS NULL
       AND NOT EXISTS (SELECT FROM inspection_entries(given) g WHERE g.item = i.number);
     verdict := CASE
@@ -180,10 +188,9 @@ BEGIN
 END $$;
 
 CREATE FUNCTION inspection_items(i inspection) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(json_build_object('item', m.item, 'name', d.name, 'kind', d.kind, 'unit', d.unit,
-        'quantity', d.quantity::float8, 'measured', m.measured::float8, 'fault', m.fault) ORDER BY m.item), '[]')
-    FROM inspection_item m JOIN case_item d ON d.plan_region = m.plan_region AND d.case_id = m.case_id AND d.number = m.item
-    WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id AND m.inspection = i.number $$;
+    SELECT coalesce(json_agg(json_build_object('item', m.item, 'name', m.name, 'kind', m.kind, 'unit', m.unit,
+        'quantity', m.quantity::float8, 'measured', m.measured::float8, 'fault', m.fault) ORDER BY m.item), '[]')
+    FROM inspection_item m WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id AND m.inspection = i.number $$;
 
 -- Writes one down. The case is locked first, so nobody moves it, and numbers follow each other.
 CREATE TYPE inspection_answer AS (
@@ -212,8 +219,9 @@ BEGIN
     i.case_version := c.version;
     i.created_at := now();
     INSERT INTO inspection SELECT i.*;
-    INSERT INTO inspection_item (plan_region, case_id, inspection, item, measured, fault)
-    SELECT c.plan_region, c.id, i.number, g.item, g.measured, g.fault FROM inspection_entries(given) g;
+    INSERT INTO inspection_item (plan_region, case_id, inspection, item, name, kind, unit, quantity, measured, fault)
+    SELECT c.plan_region, c.id, i.number, d.number, d.name, d.kind, d.unit, d.quantity, g.measured, g.fault
+    FROM inspection_entries(given) g JOIN case_item d ON d.plan_region = c.plan_region AND d.case_id = c.id AND d.number = g.item;
     RETURN (NULL, NULL, NULL, i.number, c.id, c.version, i.inspected_at, i.account_id, i.result, i.satisfaction, i.signature, i.note,
         i.deadline, inspection_items(i), i.created_at)::inspection_answer;
 END $$;

@@ -24,11 +24,12 @@ WITH due AS (
 SELECT count(*) AS said FROM said;
 
 -- name: rework_scan :one work
--- Tells of each rework that is not done by its deadline, once. A case that rests (suspended) or is built again is not told of.
+-- Tells of each rework that is not done by its deadline, once; also when it went to another contractor meanwhile. A case that
+-- rests (suspended) or is built again is not told of.
 WITH overdue AS (
     SELECT c.id, c.region, c.plan_id, c.stage, i.number, i.case_version, i.deadline
     FROM inspection i JOIN retrofit_case c ON c.plan_region = i.plan_region AND c.id = i.case_id
-    WHERE i.deadline < china_date(now()) AND c.stage IN ('rework', 'building')
+    WHERE i.deadline < china_date(now()) AND c.stage IN ('rework', 'building', 'assigned', 'designed')
       AND NOT EXISTS (SELECT FROM inspection o WHERE o.plan_region = i.plan_region AND o.case_id = i.case_id AND o.number > i.number)
       AND NOT EXISTS (SELECT FROM outbox o WHERE o.case_id = c.id AND o.kind = 'rework_overdue' AND o.case_version = i.case_version)
 ), said AS (

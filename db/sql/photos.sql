@@ -83,6 +83,7 @@ WITH found AS (
         WHEN u.id IS NULL THEN 'not_found'
         WHEN scope_role() NOT IN ('county', 'manager') AND u.account_id <> scope_account() THEN 'photo_of_another'
         WHEN (f.c).stage IN ('accepted', 'closed') THEN 'photo_too_late'
+        WHEN EXISTS (SELECT FROM inspection i WHERE i.plan_region = u.plan_region AND i.signature = u.id) THEN 'signature_kept'
         WHEN (f.c).stage <> 'approved' AND EXISTS (SELECT FROM survey_signature s WHERE s.plan_region = u.plan_region AND s.signature = u.id)
             THEN 'signature_kept' END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true LEFT JOIN photo u ON true

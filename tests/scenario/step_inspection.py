@@ -2,12 +2,9 @@
 """The inspection of a case that is built, through the API."""
 import datetime
 
+import step_photos
 
-def unmeasured(client, case, inspected_at):
-    """Numbers of the items that an inspection has to measure: an inspection of nothing is told them."""
-    answer = client.request("POST", f"/cases/{case}/inspections",
-                            {"inspected_at": inspected_at, "items": [], "result": "rework", "deadline": day_after(inspected_at, 1)}, expect=422)
-    return [int(item.split(" ")[0]) for item in answer.json.get("reasons") or []]
+TAKEN = object()  # a signature is taken on the spot
 
 
 def day_after(time, days):
@@ -18,14 +15,16 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def do(team, case, *, by=None, signature=None, satisfaction=5, faults=None, measured=None, inspected_at=None, days=14, **more):
-    """What the county's assessor finds (or `by`): every item is there once, or as often as `measured` {number: quantity} says.
-    faults {number: text} make it a rework, to be done within so many days. more: expect=, code=, key=, match=, note=. The answer."""
-    client, inspected_at = by or team.assessor, inspected_at or now()
-    numbers = unmeasured(client, case, inspected_at)
-    faults, measured = faults or {}, measured or {}
+def do(team, case, *, by=None, signature=TAKEN, satisfaction=5, faults=None, measured=None, inspected_at=None, days=14, **more):
+    """What the county's assessor finds (or `by`): every item is there as it was designed, or as `measured` {number: quantity} says.
+    faults {number: text} make it a rework, to be done within so many days. signature: the id of a photo of one, or None.
+    more: expect=, code=, key=, match=, note=. The answer."""
+    client, inspected_at, faults, measured = by or team.assessor, inspected_at or now(), faults or {}, measured or {}
+    options = {name: more.pop(name) for name in ("expect", "code", "key", "match") if name in more}
+    if signature is TAKEN:
+        signature = None if faults else step_photos.do(team, case, "signature", by=client)[0]
     body = {"inspected_at": inspected_at, "satisfaction": satisfaction, "signature": signature,
             "result": "rework" if faults else "pass", "deadline": day_after(inspected_at, days) if faults else None,
-            "items": [{"item": number, "measured": measured.get(number, 1), "fault": faults.get(number, "")} for number in numbers]}
-    options = {name: more.pop(name) for name in ("expect", "code", "key", "match") if name in more}
+            "items": [{"item": item["number"], "measured": measured.get(item["number"], item["quantity"]), "fault": faults.get(item["number"], "")}
+                      for item in client.get(f"/cases/{case}/design")["items"]]}
     return client.post(f"/cases/{case}/inspections", {**body, **more}, **options)

@@ -115,7 +115,7 @@ def test_what_makes_no_sense_is_refused_where_it_stands(county, of_two, more, en
     assert refused["field"] == field
     assert county.manager.get(f"/cases/{of_two}/inspections").items == []
     if code == "items_not_measured":
-        assert refused["reasons"] == ["1 坡道", "2 扶手"][len(entries):]
+        assert refused["reasons"] == ["1 卫生间 坡道", "2 卫生间 扶手"][len(entries):]
 
 
 def test_the_last_day_that_is_allowed(county):
@@ -226,7 +226,7 @@ def test_an_item_that_came_later_is_measured_first(county):
     case = county.case()
     county.inspect(case, (1, 1))
     county.item(case, 2, name="扶手")
-    assert accept(county, case, expect=422, code="items_not_measured")["reasons"] == ["2 扶手"]
+    assert accept(county, case, expect=422, code="items_not_measured")["reasons"] == ["2 卫生间 扶手"]
     county.inspect(case, (1, 1), (2, 1))
     accept(county, case)
 
@@ -337,9 +337,9 @@ def test_a_case_without_items_is_not_all_devices(county):
 
 
 def test_the_step(county):
-    case = county.case(("retrofit", "坡道", 1), ("device", "轮椅", 1))
+    case = county.case(("retrofit", "坡道", 1.5), ("device", "轮椅", 1))
     failed = step_inspection.do(county.team, case, faults={1: "松了"}, inspected_at=LATER)
-    assert failed["result"] == "rework" and failed["deadline"] == "2023-06-08"
-    passed = step_inspection.do(county.team, case, signature=county.signature(case), measured={2: 0}, inspected_at=LATER)
-    assert [item["measured"] for item in passed["items"]] == [1, 0]
+    assert failed["result"] == "rework" and failed["deadline"] == "2023-06-08" and failed["signature"] is None
+    passed = step_inspection.do(county.team, case, measured={2: 0}, inspected_at=LATER)
+    assert [item["measured"] for item in passed["items"]] == [1.5, 0]
     accept(county, case)

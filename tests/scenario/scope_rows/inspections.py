@@ -17,7 +17,8 @@ READ_BY_ALL = {"acceptance_rule"}
 WORLD = """
 INSERT INTO inspection (plan_region, case_id, number, case_version, inspected_at, account_id, result)
 SELECT plan_region, id, 1, 1, now(), 1, 'pass' FROM retrofit_case ORDER BY id LIMIT 1;
-INSERT INTO inspection_item (plan_region, case_id, inspection, item, measured) SELECT plan_region, case_id, 1, 900, 1 FROM inspection;
+INSERT INTO inspection_item (plan_region, case_id, inspection, item, name, kind, unit, quantity, measured)
+SELECT plan_region, case_id, 1, 900, 'a', 'retrofit', 'a', 1, 1 FROM inspection;
 INSERT INTO follow_up (plan_region, case_id, acceptance, number, plan_id, region, due_on)
 SELECT plan_region, id, 1, 1, plan_id, region, '2023-07-01' FROM retrofit_case ORDER BY id LIMIT 1;
 """
