@@ -241,6 +241,7 @@ BEGIN
         WHEN happened > now() + interval '5 minutes' THEN 'happened_in_future'
         WHEN day < rule.begins_on THEN 'happened_before_plan'
         WHEN c.stage <> 'registered' AND day < china_date(c.stage_at) THEN 'happened_before_last'
+        WHEN rule.kind = 'resume' THEN NULL -- it returns to where it was, which was judged then
         WHEN wanted = 'approved' AND NOT c.eligible AND NOT (role = 'manager' AND reason) THEN 'not_eligible'
         WHEN wanted = 'surveyed' AND rule.notice_before = 'surveyed' AND rule.notice_days > day - china_date(c.stage_at) THEN 'notice_not_over' END;
     IF verdict IS NULL AND rule.kind = 'move'
