@@ -208,7 +208,8 @@ class Walk:
 
     def from_built(self, case):
         last = case.last_inspection()
-        if not last or self.likely(0.1):
+        lacks = last and last.result == "pass" and self.plan.acceptance_gate(case, today()) and self.likely(0.6)
+        if not last or lacks or self.likely(0.1):
             fresh = self.fresh_signatures(case)
             if not fresh and self.likely(0.9):
                 return "send_photo", {"who": self.worker(case, *FIELD), "slot": "signature", "item": None, "finding": None}

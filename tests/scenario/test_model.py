@@ -77,7 +77,7 @@ def same_history(walk, case):
         walk.same_design(case, manager.get(f"/cases/{case.id}/design").json)
 
 
-def test_the_server_does_what_the_model_says(walk):
+def test_the_server_does_what_the_model_says(walk, database):
     print(f"TANTU_MODEL_SEED={SEED!r} TANTU_MODEL_STEPS={STEPS}")
     begun = time.monotonic()
     open_cases(walk, 30)
@@ -90,6 +90,7 @@ def test_the_server_does_what_the_model_says(walk):
     for case in walk.plan.cases.values():
         same_history(walk, case)
     same_totals(walk)
+    assert "totals agree" in database.run("verify", "totals").stdout
     said = {f"{action}: {verdict}": count for (action, verdict), count in sorted(walk.said.items(), key=str)}
     print(f"{STEPS} steps in {time.monotonic() - begun:.1f} s, {len(said)} different outcomes: {said}")
     if STEPS >= 1000: # the walk goes somewhere
