@@ -7,11 +7,11 @@
 enum { MONEY_MOST = 100000000 }; /* 分: a million yuan */
 
 const struct verdict design_verdicts[] = {
-	{ "design_missing", 409, "The case has no design.", NULL },
+	{ "design_missing", 422, "The case has no design.", NULL },
 	{ "design_empty", 422, "The design has no items.", NULL },
 	{ "design_decided", 409,
 	  "The design is made between survey and decision; then it changes by change orders.", NULL },
-	{ "design_unbalanced", 409, "The design's amounts are not those of its items and subsidies.", NULL },
+	{ "design_unbalanced", 422, "The design's amounts are not those of its items and subsidies.", NULL },
 	{ "finding_unanswered", 422, "The household agreed to what neither an item nor a reason answers.",
 	  NULL },
 	{ "finding_not_there", 422, "The survey has no such finding, or the household declined it.", NULL },

@@ -143,7 +143,7 @@ def test_devices_alone_are_designed_but_never_accepted(world):
 
 def test_the_gate_asks_for_a_design(gated):
     case = gated.surveyed()
-    move(gated.manager, case, "designed", expect=409, code="design_missing")
+    move(gated.manager, case, "designed", expect=422, code="design_missing")
     gated.put(case, [])
     move(gated.manager, case, "designed", expect=422, code="design_empty")
     gated.put(case, sources={"province": 100})
@@ -185,7 +185,7 @@ def test_the_gate_finds_amounts_that_are_not_those_of_the_items(gated, database)
     case = gated.surveyed()
     gated.put(case)
     database.sql("UPDATE case_item SET price = price + 1 WHERE case_id = %s", case)
-    move(gated.manager, case, "designed", expect=409, code="design_unbalanced")
+    move(gated.manager, case, "designed", expect=422, code="design_unbalanced")
 
 
 def test_a_budget_is_spent_once(gated):
@@ -286,7 +286,7 @@ def test_a_change_order_has_its_time(world):
     change = {"op": "change", "number": 1, "quantity": 4}
     world.propose(case, change, expect=409, code="change_not_now")
     move(world.manager, case, "designed")
-    world.propose(case, change, expect=409, code="design_missing")
+    world.propose(case, change, expect=422, code="design_missing")
     case = world.designed()
     order = world.propose(case, change)
     world.walk(case, "building", begin="assigned")
