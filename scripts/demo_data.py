@@ -152,7 +152,7 @@ class Neighbourhood:
         room = (self.until - registered).days / (len(stages) + 1)
         day, road = registered, []
         for stage, reason in stages:
-            least = 10 if stage == "surveyed" else 1  # the public notice comes before it
+            least = 14 if stage == "surveyed" else 1  # the public notice comes before it
             day += timedelta(days=max(least, int(room * self.random.uniform(.5, 1))))
             road.append((stage, day, self.random.choice(NOTES[reason]) if reason else ""))
         return road
