@@ -213,7 +213,7 @@ def is_accepted(world, case):
     move(world.contractor, case, "built")
     refuse(me, case, "accepted", "inspection_missing")
     (unsigned,) = step_photos.do(world, case, "signature")
-    step_inspection.do(world, case, satisfaction=5)
+    step_inspection.do(world, case, signature=None)
     refuse(me, case, "accepted", "signature_missing")
     step_inspection.do(world, case, signature=unsigned, satisfaction=None)
     refuse(me, case, "accepted", "satisfaction_missing")
