@@ -40,6 +40,9 @@ static const struct field change_in[] = {
 	{ "assessor", F_TEXT, .max = 64, .says = "The assessor's user name." },
 	{ "elder_retrofit", F_BOOL,
 	  .says = "The household had an elder-friendly retrofit: not eligible again." },
+	{ "done_as", F_INT, .min = 0, .max = 9999999999999999,
+	  .says = "The case of this plan by which the household was done already, under another number; 0: "
+		  "none." },
 	{ 0 },
 };
 
@@ -77,8 +80,8 @@ const struct endpoint case_endpoints[] = {
 	  .summary = "Take one's own last move back, until the next one acts" },
 	{ HTTP_METHOD_PATCH, "/api/v1/cases/{id}", RUNS_CASES, NULL, change_in,
 	  .way = { { NULL, SQL_case_change,
-		     "path.id if_match in.contractor in.assessor in.elder_retrofit" } },
-	  .summary = "Set contractor, assessor, or that the household had an elder-friendly retrofit" },
+		     "path.id if_match in.contractor in.assessor in.elder_retrofit in.done_as" } },
+	  .summary = "Set contractor, assessor, or what stands against doing the household again" },
 	{ HTTP_METHOD_POST, "/api/v1/cases/{id}/relocation", RUNS_CASES, NULL, relocation_in,
 	  .way = { { NULL, SQL_case_relocate, "path.id if_match in.region in.village in.address" } },
 	  .summary = "The household moved: its figures move with it" },

@@ -56,7 +56,7 @@ struct endpoint {
 	const struct field *query, *body;
 	struct way way[WAYS];
 	int status;                   /* of success: 200 unless set */
-	const char *page;             /* lists: the column a page goes on after, "id" or "code" */
+	const char *page;             /* lists: the column a page goes on after: "code", or a number */
 	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
 	const char *takes;            /* of a streamed body: "text/csv" or several with blanks */

@@ -330,8 +330,8 @@ static enum step take_page(struct request *r, struct slice name, struct slice te
 		r->limit = (int)n;
 		return STEP_NEXT;
 	}
-	bool by_id = strcmp(r->route->endpoint->page, "id") == 0;
-	if (by_id && (!slice_to_u64(text, &n) || n > INT64_MAX))
+	bool by_number = strcmp(r->route->endpoint->page, "code") != 0;
+	if (by_number && (!slice_to_u64(text, &n) || n > INT64_MAX))
 		return wrong(r, "cursor_invalid", "after", "Take it from a Link header.");
 	r->after = arena_text(http_arena(r->x), text);
 	return r->after ? STEP_NEXT : wrong(r, "too_long", "after", NULL);

@@ -10,11 +10,12 @@ extern const struct endpoint case_endpoints[], total_endpoints[], plan_endpoints
 	meta_endpoints[], notice_endpoints[], survey_endpoints[], design_endpoints[], order_endpoints[],
 	overdue_endpoints[], photo_endpoints[], photo_flag_endpoints[], inspection_endpoints[],
 	sample_endpoints[], duplicate_endpoints[], catalogue_endpoints[], ledger_endpoints[],
-	follow_up_endpoints[];
+	follow_up_endpoints[], waiting_endpoints[];
 
 extern const struct verdict notice_verdicts[], survey_verdicts[], design_verdicts[], order_verdicts[],
 	overdue_verdicts[], photo_verdicts[], photo_flag_verdicts[], inspection_verdicts[], sample_verdicts[],
-	duplicate_verdicts[], catalogue_verdicts[], ledger_verdicts[], follow_up_verdicts[];
+	duplicate_verdicts[], catalogue_verdicts[], ledger_verdicts[], follow_up_verdicts[],
+	waiting_verdicts[];
 
 extern const char *const stage_names[]; /* cases.c */
 extern const char *const room_codes[];  /* catalogue.c */

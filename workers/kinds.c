@@ -16,6 +16,8 @@ const struct job_kind job_kinds[] = {
 	{ "duplicates_scan", "upkeep", duplicates_start },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
 	{ "photo_compare", "upkeep", sql_job_start, SQL_photo_compare, "use" },
+	{ "priority_settle", "upkeep", sql_job_start, SQL_priority_settle, "2000" },
+	{ "priority_fill", "upkeep", sql_job_start, SQL_priority_fill, "after" },
 	{ "probe", "probe", probe_start },
 	{ "uploads_sweep", "upkeep", uploads_start },
 	{ "photos_sweep", "upkeep", photos_sweep_start },

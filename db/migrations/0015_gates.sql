@@ -268,6 +268,9 @@ BEGIN
     END IF;
 END $$;
 
+-- What waits for approval and survey, and in which order: made by the migration of priority. (A pause is nothing to it.)
+CREATE FUNCTION case_waits(was retrofit_case, becomes retrofit_case) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;
+
 -- As in 0009, with gates and what follows.
 CREATE OR REPLACE FUNCTION case_updates() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -324,6 +327,10 @@ BEGIN
     IF NEW.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn') -- (closed: a revocation taken back)
         OR OLD.stage IN ('designed', 'assigned', 'accepted', 'closed', 'withdrawn') THEN
         PERFORM case_moved(OLD, NEW, refusal.kind);
+    END IF;
+    IF refusal.kind = 'take_back' OR (refusal.kind = 'move' AND NEW.stage <> 'suspended'
+        AND (OLD.stage IN ('registered', 'approved') OR NEW.stage IN ('registered', 'approved', 'withdrawn'))) THEN
+        PERFORM case_waits(OLD, NEW);
     END IF;
     RETURN NEW;
 END $$;

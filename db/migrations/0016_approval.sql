@@ -186,17 +186,53 @@ BEGIN
                         ORDER BY q.level, q.id LIMIT 1) AS m ON true;
 END $$;
 
--- As in 0007; an objection that was upheld stands against the household, whenever it is judged again.
+-- The household was done already in the plan, under another number: by which case.
+CREATE TABLE case_repeat (
+    plan_region  int NOT NULL,
+    household_id bigint NOT NULL,
+    plan_id      smallint NOT NULL REFERENCES plan,
+    done_as      bigint NOT NULL,
+    account_id   bigint NOT NULL,
+    at           timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (plan_region, household_id, plan_id),
+    FOREIGN KEY (plan_region, household_id) REFERENCES household,
+    FOREIGN KEY (plan_region, done_as) REFERENCES retrofit_case
+);
+GRANT SELECT, INSERT, DELETE ON case_repeat TO tantu_app;
+GRANT UPDATE (done_as, account_id, at) ON case_repeat TO tantu_app;
+ALTER TABLE case_repeat ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON case_repeat USING ((SELECT scope_sees_region()) AND EXISTS (
+    SELECT FROM household h WHERE h.plan_region = case_repeat.plan_region AND h.id = case_repeat.household_id));
+
+-- What eligibility asks, by the name that a reason has; with no_ before it, it is one against.
+CREATE TABLE eligibility_criterion (
+    code     text PRIMARY KEY,
+    position smallint NOT NULL UNIQUE,
+    name_zh  text NOT NULL,
+    name_ko  text NOT NULL,
+    name_en  text NOT NULL
+);
+INSERT INTO eligibility_criterion VALUES
+    ('retrofit_need', 1, '有无障碍改造需求', '무장애 개조 수요가 있음', 'There is a retrofit need'),
+    ('severe_member', 2, '家庭成员有一级或二级残疾人', '1급 또는 2급 장애인이 있음', 'A member of level one or two'),
+    ('hardship', 3, '经济困难（低保、低保边缘、特困、防返贫监测）', '생활이 어려움', 'In hardship'),
+    ('second_retrofit', 4, '未享受居家适老化改造', '노인 친화 개조를 받지 않음', 'No elder-friendly retrofit before'),
+    ('repeat_in_plan', 5, '未在本计划内改造过', '이 계획에서 개조한 적 없음', 'Not done before in this plan'),
+    ('upheld_objection', 6, '公示无成立的异议', '인용된 이의가 없음', 'No objection was upheld');
+GRANT SELECT ON eligibility_criterion TO tantu_app;
+
+-- As in 0007; that it was done already, or an objection that was upheld, stands against the household whenever it is judged again.
 CREATE OR REPLACE VIEW household_standing WITH (security_invoker = true) AS
 SELECT p.id AS plan_id, h.plan_region, h.id AS household_id, h.number, h.region, h.village, m.householder, m.registered_at,
        n.retrofit_need,
        n.retrofit_need AND (m.severe OR NOT e.needs_severe) AND (d.poor OR NOT e.needs_hardship) AND NOT h.elder_retrofit
-           AND NOT o.upheld AS eligible,
+           AND NOT x.repeats AND NOT o.upheld AS eligible,
        array_remove(ARRAY[
            CASE WHEN n.retrofit_need THEN 'retrofit_need' ELSE 'no_retrofit_need' END,
            CASE WHEN e.needs_severe THEN CASE WHEN m.severe THEN 'severe_member' ELSE 'no_severe_member' END END,
            CASE WHEN e.needs_hardship THEN CASE WHEN d.poor THEN 'hardship' ELSE 'no_hardship' END END,
            CASE WHEN h.elder_retrofit THEN 'no_second_retrofit' END,
+           CASE WHEN x.repeats THEN 'no_repeat_in_plan' END,
            CASE WHEN o.upheld THEN 'no_upheld_objection' END], NULL) AS reasons
 FROM household h
 CROSS JOIN plan p
@@ -212,4 +248,36 @@ CROSS JOIN LATERAL (
                    AND w.state <> 'dropped') AS retrofit_need) AS n
 CROSS JOIN LATERAL (
     SELECT EXISTS (SELECT FROM objection w WHERE w.plan_region = h.plan_region AND w.household_id = h.id AND w.plan_id = p.id
-                   AND w.state = 'upheld') AS upheld) AS o;
+                   AND w.state = 'upheld') AS upheld) AS o
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM case_repeat w WHERE w.plan_region = h.plan_region AND w.household_id = h.id AND w.plan_id = p.id) AS repeats) AS x;
+
+-- A manager's exception: an approval of a case that is not eligible. (Who it is, when, and why, beside what was against it.)
+CREATE SEQUENCE exception_number;
+CREATE TABLE case_exception (
+    plan_region  int NOT NULL,
+    id           bigint NOT NULL, -- id_in(plan_region, 'exception_number')
+    plan_id      smallint NOT NULL,
+    case_id      bigint NOT NULL,
+    case_version int NOT NULL, -- of the approval's event
+    reasons      text[] NOT NULL, -- of the case then; a no_ is one against
+    note         text NOT NULL,
+    account_id   bigint,
+    at           timestamptz NOT NULL DEFAULT now(),
+    taken_back_at timestamptz,
+    PRIMARY KEY (plan_region, id),
+    UNIQUE (plan_region, case_id, case_version),
+    FOREIGN KEY (plan_region, case_id) REFERENCES retrofit_case
+);
+CREATE INDEX case_exception_by_plan ON case_exception (plan_id, id);
+GRANT SELECT ON case_exception TO tantu_app;
+ALTER TABLE case_exception ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON case_exception FOR SELECT USING ((SELECT scope_sees_region()) AND EXISTS (
+    SELECT FROM retrofit_case c WHERE c.plan_region = case_exception.plan_region AND c.id = case_exception.case_id));
+INSERT INTO case_exception (plan_region, id, plan_id, case_id, case_version, reasons, note, account_id, at) -- those that were notes
+SELECT c.plan_region, id_in(c.plan_region, 'exception_number'), c.plan_id, c.id, e.version, c.eligibility_reasons, c.exception_note,
+       e.account_id, e.recorded_at
+FROM retrofit_case c CROSS JOIN LATERAL (
+    SELECT e.* FROM case_event e WHERE e.plan_region = c.plan_region AND e.case_id = c.id AND e.to_stage = 'approved' AND e.kind = 'move'
+    ORDER BY e.version DESC LIMIT 1) AS e
+WHERE c.exception_note IS NOT NULL;

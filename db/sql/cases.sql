@@ -167,7 +167,8 @@ WITH found AS (
 
 -- name: case_change :write key=3
 -- $3 id, $4 if-match, $5 contractor's code, $6 assessor's account name, $7 the household had an elder-friendly retrofit
--- (居家适老化改造): a case that is still registered is judged again. A reason with no_ before it is one against.
+-- (居家适老化改造), $8 the case of the plan by which it was done already (0: none): a case that is still registered is judged
+-- again. A reason with no_ before it is one against.
 WITH found AS (
     SELECT c FROM retrofit_case c WHERE c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint FOR UPDATE
 ), judged AS (
@@ -176,7 +177,9 @@ WITH found AS (
         WHEN $4::int <> (f.c).version THEN 'stale'
         WHEN $5::text IS NOT NULL AND k.id IS NULL THEN 'contractor_unknown'
         WHEN k.id <> (f.c).contractor_id AND order_holds(f.c) THEN 'order_given'
-        WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown' END AS verdict,
+        WHEN $6::text IS NOT NULL AND assessor_in_scope($6::text) IS NULL THEN 'assessor_unknown'
+        WHEN $8::bigint <> 0 AND NOT EXISTS (SELECT FROM retrofit_case o WHERE o.plan_region = (f.c).plan_region AND o.id = $8::bigint
+            AND o.plan_id = (f.c).plan_id AND o.id <> (f.c).id AND o.accepted_on IS NOT NULL) THEN 'done_as_unknown' END AS verdict,
         CASE WHEN $7::boolean IS NULL OR (f.c).stage <> 'registered' THEN (f.c).eligibility_reasons
              WHEN $7::boolean THEN array_remove((f.c).eligibility_reasons, 'no_second_retrofit') || '{no_second_retrofit}'
              ELSE array_remove((f.c).eligibility_reasons, 'no_second_retrofit') END AS reasons
@@ -184,12 +187,25 @@ WITH found AS (
 ), home AS (
     UPDATE household h SET elder_retrofit = $7::boolean, version = h.version + 1 FROM judged j
     WHERE j.verdict IS NULL AND $7::boolean IS NOT NULL AND h.plan_region = (j.c).plan_region AND h.id = (j.c).household_id
+), done AS (
+    INSERT INTO case_repeat (plan_region, household_id, plan_id, done_as, account_id)
+    SELECT (j.c).plan_region, (j.c).household_id, (j.c).plan_id, $8::bigint, scope_account() FROM judged j
+    WHERE j.verdict IS NULL AND $8::bigint <> 0
+    ON CONFLICT (plan_region, household_id, plan_id) DO UPDATE SET done_as = excluded.done_as, account_id = excluded.account_id, at = now()
+), undone AS (
+    DELETE FROM case_repeat x USING judged j
+    WHERE j.verdict IS NULL AND $8::bigint = 0 AND x.plan_region = (j.c).plan_region AND x.household_id = (j.c).household_id AND x.plan_id = (j.c).plan_id
+), again AS (
+    SELECT j.*, CASE WHEN $8::bigint IS NULL OR (j.c).stage <> 'registered' THEN j.reasons
+                     WHEN $8::bigint <> 0 THEN array_remove(j.reasons, 'no_repeat_in_plan') || '{no_repeat_in_plan}'
+                     ELSE array_remove(j.reasons, 'no_repeat_in_plan') END AS all_reasons
+    FROM judged j
 ), changed AS (
     UPDATE retrofit_case c SET contractor_id = coalesce(j.contractor_id, c.contractor_id),
-        assessor_id = coalesce(j.assessor_id, c.assessor_id), eligibility_reasons = j.reasons,
-        eligible = CASE WHEN c.stage = 'registered' THEN NOT EXISTS (SELECT FROM unnest(j.reasons) AS r WHERE starts_with(r, 'no_'))
+        assessor_id = coalesce(j.assessor_id, c.assessor_id), eligibility_reasons = j.all_reasons,
+        eligible = CASE WHEN c.stage = 'registered' THEN NOT EXISTS (SELECT FROM unnest(j.all_reasons) AS r WHERE starts_with(r, 'no_'))
                         ELSE c.eligible END
-    FROM judged j
+    FROM again j
     WHERE j.verdict IS NULL AND c.plan_region = plan_region_of($3::bigint) AND c.id = $3::bigint
     RETURNING c.*
 ), shown AS (

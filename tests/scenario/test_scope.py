@@ -263,7 +263,7 @@ STATEMENTS = {
     "case_get": (lambda w: [w["case"]], ()),
     "case_transition": (lambda w: [None, None, w["case"], "approved", None, "why", None, None, None, None], ()),
     "case_take_back": (lambda w: [None, None, w["accepted"], "why", None], ()),
-    "case_change": (lambda w: [None, None, w["case"], None, w["firm"], None, "true"], ()),
+    "case_change": (lambda w: [None, None, w["case"], None, w["firm"], None, "true", 0], ()),
     "case_relocate": (lambda w: [None, None, w["case"], None, "640324100", "a", "b"], ()),
     "case_events": (lambda w: [w["case"], None, 200], ()),
     "case_persons": (lambda w: [w["case"], None, 200], ()),
