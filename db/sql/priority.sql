@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Eligibility with its reasons, exceptions, and the waiting list. The rules are in migrations 0016 and 0026.
+-- Eligibility with its reasons, exceptions, and the waiting list. The rules are in migrations 0016 and 0027.
 
 -- part: criteria
 (SELECT json_agg(json_build_object('code', k.code, 'name_zh', k.name_zh, 'name_ko', k.name_ko, 'name_en', k.name_en, 'per', k.per) ORDER BY k.position)
