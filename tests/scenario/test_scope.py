@@ -414,6 +414,8 @@ def tongxin(cluster, database, contract):
 # Rows that only a moment of a running server would show: a staged import, jobs in every state, a reminder, an ended session.
 WORLD = """
 SELECT totals_fold(3);
+INSERT INTO total_delta (plan_id, region, to_stage, moved_on, recorded_on, counted, n)
+SELECT plan_id, region, stage, stage_on, stage_on, 0, 0 FROM retrofit_case LIMIT 1; -- the server may have folded all there was
 INSERT INTO needs_import (plan_id, plan_region, account_id, region, low, high, mode, file, format, fingerprint, bytes, state, rows)
 SELECT p.id, 640324000, (SELECT min(id) FROM account WHERE role = 'manager'), 640324000, 640324000, 640324999, 'good_rows', 'a-file',
     'csv_utf8', 'x', 1, 'running', 3 FROM plan p WHERE code = 'tongxin';
