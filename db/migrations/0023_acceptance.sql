@@ -258,8 +258,11 @@ CREATE INDEX follow_up_waiting ON follow_up (due_on) WHERE state = 'open' AND re
 GRANT SELECT, INSERT ON follow_up TO tantu_app;
 GRANT UPDATE (state, happened_at, done_at, outcome, note, account_id, reminded_at, version) ON follow_up TO tantu_app;
 ALTER TABLE follow_up ENABLE ROW LEVEL SECURITY;
-CREATE POLICY reading ON follow_up FOR SELECT USING ((SELECT scope_contractor()) IS NULL AND EXISTS (
-    SELECT FROM retrofit_case c WHERE c.plan_region = follow_up.plan_region AND c.id = follow_up.case_id));
+-- By the region that it has itself, so that a page of a list asks for no case; an assessor has those of his cases.
+CREATE POLICY reading ON follow_up FOR SELECT USING (
+    (region >= (SELECT scope_low()) AND region <= (SELECT scope_high())) IS TRUE
+    AND CASE (SELECT scope_whose()) WHEN '' THEN true WHEN 'a' || (SELECT scope_account()) THEN EXISTS (
+        SELECT FROM retrofit_case c WHERE c.plan_region = follow_up.plan_region AND c.id = follow_up.case_id) ELSE false END);
 CREATE POLICY adding ON follow_up FOR INSERT WITH CHECK ((SELECT scope_role()) = 'system');
 CREATE POLICY changing ON follow_up FOR UPDATE USING ((SELECT scope_role()) IN ('assessor', 'county', 'manager', 'system') AND EXISTS (
     SELECT FROM retrofit_case c WHERE c.plan_region = follow_up.plan_region AND c.id = follow_up.case_id));

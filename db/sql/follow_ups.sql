@@ -85,7 +85,7 @@ FROM (
     UNION ALL
     SELECT f.* FROM asked a CROSS JOIN plans p CROSS JOIN states s CROSS JOIN LATERAL (
         SELECT f.* FROM follow_up f WHERE f.plan_id = p.id AND f.state = s.s AND f.due_on < a.before AND {{follow_up_after}}
-          AND (f.region BETWEEN a.low AND a.high) IS TRUE
+          AND (f.region >= a.low) IS TRUE AND (f.region <= a.high) IS TRUE
         ORDER BY f.due_on, f.case_id, f.acceptance, f.number LIMIT $6::int) AS f WHERE NOT a.is_narrow
 ) AS f JOIN retrofit_case c ON c.plan_region = f.plan_region AND c.id = f.case_id
 ORDER BY f.due_on, f.case_id, f.acceptance, f.number LIMIT $6::int;
