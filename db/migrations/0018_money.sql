@@ -474,8 +474,8 @@ CREATE TABLE ledger_entry (
     FOREIGN KEY (plan_region, transaction_id) REFERENCES ledger_transaction
 );
 CREATE INDEX ledger_entry_by_case ON ledger_entry (plan_region, case_id, transaction_id);
--- What follows is made of the entries by ledger_counts: of each case, and of all by what they can be asked for. (Deltas are folded
--- by a job, as those of totals: else all writers of a township would wait for one row.)
+-- What follows is made of the entries by ledger_counts: of each case, and of all by what they can be asked for, so that no question
+-- costs more for more cases. (Deltas are folded by a job, as those of totals: else all writers of a county would wait for one row.)
 CREATE TABLE ledger_case (
     plan_region int NOT NULL,
     case_id     bigint NOT NULL,
@@ -487,15 +487,16 @@ CREATE TABLE ledger_case (
     PRIMARY KEY (plan_region, case_id)
 ) WITH (fillfactor = 80);
 CREATE INDEX ledger_case_by_region ON ledger_case (plan_id, region, case_id);
+-- region: every level from township to province. kind: all ('', year 0), contractor (its id, year 0), source (its code, by year).
 CREATE TABLE ledger_total (
-    plan_id       smallint NOT NULL,
-    region        int NOT NULL,
-    year          smallint NOT NULL,
-    contractor_id bigint NOT NULL,
-    source        text NOT NULL,
-    account       text NOT NULL,
-    amount        bigint NOT NULL,
-    PRIMARY KEY (plan_id, region, year, contractor_id, source, account)
+    plan_id  smallint NOT NULL,
+    region   int NOT NULL,
+    kind     text NOT NULL,
+    key      text NOT NULL,
+    year     smallint NOT NULL,
+    account  text NOT NULL,
+    amount   bigint NOT NULL,
+    PRIMARY KEY (plan_id, region, kind, key, year, account)
 ) WITH (fillfactor = 50);
 CREATE TABLE ledger_delta (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -508,9 +509,7 @@ CREATE TABLE ledger_delta (
     amount        bigint NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
         autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 100000);
-CREATE VIEW ledger_figure WITH (security_invoker = true) AS
-    SELECT plan_id, region, year, contractor_id, source, account, amount FROM ledger_total
-    UNION ALL SELECT plan_id, region, year, contractor_id, source, account, amount FROM ledger_delta;
+CREATE INDEX ledger_delta_by_region ON ledger_delta (plan_id, region);
 
 -- Nothing in the ledger is ever changed or taken out, not even by the owner: a mistake is reversed.
 CREATE FUNCTION ledger_stands() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -547,15 +546,23 @@ BEGIN
 END $$;
 CREATE TRIGGER counts AFTER INSERT ON ledger_entry REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger_counts();
 
+CREATE FUNCTION ledger_levels(place int) RETURNS SETOF int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT DISTINCT v.region FROM (VALUES (place), (place / 1000 * 1000), (place / 100000 * 100000), (place / 10000000 * 10000000)) AS v (region) $$;
+CREATE FUNCTION ledger_groupings(contractor_id bigint, source text, of_year smallint, OUT kind text, OUT key text, OUT year smallint) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    VALUES ('all', '', 0::smallint), ('contractor', contractor_id::text, 0::smallint), ('source', source, of_year) $$;
+
 -- Moves up to `most` deltas into the totals; answers how many.
 CREATE FUNCTION ledger_fold(most int) RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH taken AS (
         DELETE FROM ledger_delta WHERE id IN (SELECT id FROM ledger_delta ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED) RETURNING *
     ), folded AS (
-        INSERT INTO ledger_total AS t (plan_id, region, year, contractor_id, source, account, amount)
-        SELECT plan_id, region, year, contractor_id, source, account, sum(amount) FROM taken
-        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
-        ON CONFLICT (plan_id, region, year, contractor_id, source, account) DO UPDATE SET amount = t.amount + excluded.amount
+        INSERT INTO ledger_total AS t (plan_id, region, kind, key, year, account, amount)
+        SELECT d.plan_id, up.region, g.kind, g.key, g.year, d.account, sum(d.amount) FROM taken d
+        CROSS JOIN LATERAL ledger_levels(d.region) AS up (region)
+        CROSS JOIN LATERAL ledger_groupings(d.contractor_id, d.source, d.year) AS g
+        GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(d.amount) <> 0 ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (plan_id, region, kind, key, year, account) DO UPDATE SET amount = t.amount + excluded.amount
     )
     SELECT count(*) FROM taken $$;
 INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES ('totals', 'ledger_fold', 'ledger_fold', 'every 2 seconds', 1000000);
@@ -638,8 +645,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT coalesce((SELECT sum(e.amount) FROM ledger_entry e WHERE e.plan_region = plan_region_of(but_case) AND e.case_id = but_case
                AND e.source = wanted_source AND e.account = 'source' AND e.year = wanted_year
                AND e.region BETWEEN county AND county + 999), 0)::bigint
-         - coalesce((SELECT sum(f.amount) FROM ledger_figure f WHERE f.plan_id = wanted_plan AND f.region BETWEEN county AND county + 999
-               AND f.year = wanted_year AND f.source = wanted_source AND f.account = 'source'), 0)::bigint $$;
+         - coalesce((SELECT sum(t.amount) FROM ledger_total t WHERE t.plan_id = wanted_plan AND t.region = county
+               AND t.kind = 'source' AND t.key = wanted_source AND t.year = wanted_year AND t.account = 'source'), 0)::bigint
+         - coalesce((SELECT sum(d.amount) FROM ledger_delta d WHERE d.plan_id = wanted_plan AND d.region BETWEEN county AND county + 999
+               AND d.year = wanted_year AND d.source = wanted_source AND d.account = 'source'), 0)::bigint $$;
 
 -- The sources whose budget does not suffice for what they are to give the case, and what is left of it. Budgets are locked, so that
 -- two cases do not take the same rest.
@@ -821,7 +830,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WHERE p.amount > CASE WHEN p.source = 'household' THEN self_paid ELSE coalesce((SELECT g.amount
         FROM json_to_recordset(sources) AS g (source text, amount bigint) WHERE g.source = p.source LIMIT 1), 0) END $$;
 
-GRANT SELECT ON ledger_transaction, ledger_entry, ledger_case, ledger_total, ledger_delta, ledger_figure TO tantu_app;
+GRANT SELECT ON ledger_transaction, ledger_entry, ledger_case, ledger_total, ledger_delta TO tantu_app;
 ALTER TABLE ledger_transaction ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger_case ENABLE ROW LEVEL SECURITY;

@@ -4,7 +4,7 @@
 -- part: asked
 -- $1 plan, $2 region (NULL: the plan's, or as much of it as the caller sees). One row, or none when nothing of it is his.
 WITH asked AS MATERIALIZED (
-    SELECT p.id, r.place, r.high
+    SELECT p.id, p.region AS whole, r.place, r.high
     FROM plan p
     JOIN region top ON top.place = p.region
     JOIN region r ON r.place = CASE WHEN $2::text IS NOT NULL THEN (SELECT c.place FROM region_code c WHERE c.code = $2::text)
@@ -20,40 +20,59 @@ coalesce(sum(f.amount) FILTER (WHERE f.account = 'committed'), 0)::bigint AS com
        coalesce(sum(f.amount) FILTER (WHERE f.account = 'paid'), 0)::bigint AS paid,
        coalesce(sum(f.amount) FILTER (WHERE f.account IN ('committed', 'payable')), 0)::bigint AS open
 
+-- part: figures
+-- of the place as folded, and what is not folded yet
+FROM asked a CROSS JOIN LATERAL (
+    SELECT t.key, t.account, t.amount FROM ledger_total t WHERE t.plan_id = a.id AND t.region = a.place AND t.kind =
+
 -- name: ledger_by_source :many
 -- $3 after, $4 limit
 {{asked}}
-SELECT f.source AS code, coalesce((SELECT s.name_zh FROM subsidy_source s WHERE s.plan_id = a.id AND s.code = f.source), '家庭自付') AS name,
+SELECT f.key AS code, coalesce((SELECT s.name_zh FROM subsidy_source s WHERE s.plan_id = a.id AND s.code = f.key), '家庭自付') AS name,
        {{balances}}
-FROM asked a JOIN ledger_figure f ON f.plan_id = a.id AND f.region BETWEEN a.place AND a.high
-WHERE f.source > coalesce($3::text, '') GROUP BY a.id, f.source ORDER BY f.source LIMIT $4::int;
+{{figures}} 'source'
+    UNION ALL SELECT d.source, d.account, d.amount FROM ledger_delta d WHERE d.plan_id = a.id AND d.region BETWEEN a.place AND a.high) AS f
+WHERE f.key > coalesce($3::text, '') GROUP BY a.id, f.key ORDER BY f.key LIMIT $4::int;
 
 -- name: ledger_by_contractor :many
 -- $3 after, $4 limit; '-' is what no contractor has yet
 {{asked}}
 SELECT coalesce(k.code, '-') AS code, coalesce(k.name, '') AS name,
        {{balances}}
-FROM asked a JOIN ledger_figure f ON f.plan_id = a.id AND f.region BETWEEN a.place AND a.high LEFT JOIN contractor k ON k.id = f.contractor_id
+{{figures}} 'contractor'
+    UNION ALL SELECT d.contractor_id::text, d.account, d.amount FROM ledger_delta d WHERE d.plan_id = a.id AND d.region BETWEEN a.place AND a.high) AS f
+LEFT JOIN contractor k ON k.id = f.key::bigint
 WHERE coalesce(k.code, '-') > coalesce($3::text, '') GROUP BY k.code, k.name ORDER BY 1 LIMIT $4::int;
 
 -- name: ledger_by_county :many
 -- $3 after, $4 limit
 {{asked}}
-SELECT r.code, r.name,
+SELECT c.code, c.name,
        {{balances}}
-FROM asked a JOIN ledger_figure f ON f.plan_id = a.id AND f.region BETWEEN a.place AND a.high JOIN region r ON r.place = f.region / 1000 * 1000
-WHERE r.code > coalesce($3::text, '') GROUP BY r.code, r.name ORDER BY r.code LIMIT $4::int;
+FROM asked a
+JOIN region c ON c.level = 'county' AND (c.place BETWEEN a.place AND a.high OR a.place BETWEEN c.place AND c.high)
+CROSS JOIN LATERAL (
+    SELECT t.account, t.amount FROM ledger_total t WHERE t.plan_id = a.id AND t.region = greatest(c.place, a.place) AND t.kind = 'all'
+    UNION ALL SELECT d.account, d.amount FROM ledger_delta d WHERE d.plan_id = a.id
+        AND d.region BETWEEN greatest(c.place, a.place) AND least(c.high, a.high)) AS f
+WHERE c.code > coalesce($3::text, '') GROUP BY c.code, c.name ORDER BY c.code LIMIT $4::int;
+
+-- part: after_case
+CASE WHEN $3::text ~ '^[0-9]{1,18}$' THEN $3::text::bigint ELSE 0 END
 
 -- name: ledger_by_case :many
--- $3 after, $4 limit. At most a page is read of each place.
+-- $3 after, $4 limit. Of a whole plan a page is read; of less, at most a page of each place.
 {{asked}}
 SELECT k.case_id::text AS code, c.householder AS name, k.committed, k.payable, k.paid, k.committed + k.payable AS open
 FROM (
+    SELECT k.* FROM asked a CROSS JOIN LATERAL (
+        SELECT k.* FROM ledger_case k WHERE k.plan_region = a.whole AND (k.plan_id = a.id) IS TRUE AND k.case_id > {{after_case}}
+        ORDER BY k.case_id LIMIT $4::int) AS k WHERE a.place = a.whole
+    UNION ALL
     SELECT k.* FROM asked a JOIN region r ON r.place BETWEEN a.place AND a.high CROSS JOIN LATERAL (
-        SELECT k.* FROM ledger_case k WHERE k.plan_id = a.id AND k.region = r.place
-          AND k.case_id > CASE WHEN $3::text ~ '^[0-9]{1,18}$' THEN $3::text::bigint ELSE 0 END
-        ORDER BY k.case_id LIMIT $4::int) AS k
-    ORDER BY k.case_id LIMIT $4::int) AS k
+        SELECT k.* FROM ledger_case k WHERE k.plan_id = a.id AND k.region = r.place AND k.case_id > {{after_case}}
+        ORDER BY k.case_id LIMIT $4::int) AS k WHERE a.place <> a.whole
+    ORDER BY case_id LIMIT $4::int) AS k
 JOIN retrofit_case c ON c.plan_region = k.plan_region AND c.id = k.case_id
 ORDER BY k.case_id;
 
@@ -121,10 +140,17 @@ WITH entry AS MATERIALIZED (
     UNION ALL SELECT 'balance', e.plan_id, e.case_id::text, e.account, 0, e.amount FROM entry e WHERE e.account <> 'source'
     UNION ALL SELECT 'place', k.plan_id, k.case_id::text, 'region', k.region, c.region
         FROM ledger_case k JOIN retrofit_case c ON c.plan_region = k.plan_region AND c.id = k.case_id
-    UNION ALL SELECT 'total', f.plan_id, concat_ws('/', f.region, f.year, f.contractor_id, f.source), f.account, f.amount, 0 FROM ledger_figure f
-    UNION ALL SELECT 'total', e.plan_id, concat_ws('/', e.region, e.year, e.contractor_id, e.source), e.account, 0, e.amount FROM entry e
-    UNION ALL SELECT 'groups', f.plan_id, 'all', f.account, f.amount, 0 FROM ledger_figure f WHERE f.account <> 'source'
-    UNION ALL SELECT 'groups', k.plan_id, 'all', x.account, 0, x.amount FROM ledger_case k
+    UNION ALL SELECT 'total', t.plan_id, concat_ws('/', t.region, t.kind, t.key, t.year), t.account, t.amount, 0 FROM ledger_total t
+    UNION ALL SELECT 'total', s.plan_id, concat_ws('/', up.region, g.kind, g.key, g.year), s.account, s.kept, s.recounted FROM (
+            SELECT d.plan_id, d.region, d.year, d.contractor_id, d.source, d.account, sum(d.amount) AS kept, 0 AS recounted
+            FROM ledger_delta d GROUP BY 1, 2, 3, 4, 5, 6
+            UNION ALL SELECT e.plan_id, e.region, e.year, e.contractor_id, e.source, e.account, 0, sum(e.amount) FROM entry e GROUP BY 1, 2, 3, 4, 5, 6
+        ) AS s CROSS JOIN LATERAL ledger_levels(s.region) AS up (region)
+        CROSS JOIN LATERAL ledger_groupings(s.contractor_id, s.source, s.year) AS g
+    UNION ALL SELECT 'groups', t.plan_id, t.kind, t.account, t.amount, 0 FROM ledger_total t WHERE t.region % 10000000 = 0 AND t.account <> 'source'
+    UNION ALL SELECT 'groups', d.plan_id, g.kind, d.account, d.amount, 0
+        FROM ledger_delta d CROSS JOIN ledger_groupings(0, '', 0::smallint) AS g WHERE d.account <> 'source'
+    UNION ALL SELECT 'groups', k.plan_id, g.kind, x.account, 0, x.amount FROM ledger_case k CROSS JOIN ledger_groupings(0, '', 0::smallint) AS g
         CROSS JOIN LATERAL (VALUES ('committed', k.committed), ('payable', k.payable), ('paid', k.paid)) AS x (account, amount)
 )
 SELECT f.figure, p.code AS plan, f.part, f.measure, sum(f.kept)::bigint AS kept, sum(f.recounted)::bigint AS recounted

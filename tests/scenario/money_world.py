@@ -34,6 +34,7 @@ class World:
         self.people = People(admin)
         self.team = Team(self.people)
         self.admin, self.county, self.manager = self.team.admin, self.team.county, self.team.manager
+        self.fresh = []
         self.plan = plan or f"money-{next(_numbers)}"
         self.admin.post("/plans", {"code": self.plan, "name_zh": "资金计划", "region": "640324", "begins_on": "2022-01-01", "ends_on": "2030-12-31",
                                    "who_counts": "户", "eligibility": "any", "subsidy_ceiling": ceiling}, expect=201)
@@ -49,8 +50,13 @@ class World:
             client.close()
 
     def case(self, **columns):
-        (case,) = bring_in_rows(self.manager, [needs.row("tongxin", **columns)], self.plan).values()
-        return case
+        """One of a household like others (a dozen come at a time), or of one with those columns."""
+        if columns:
+            (case,) = bring_in_rows(self.manager, [needs.row("tongxin", **columns)], self.plan).values()
+            return case
+        if not self.fresh:
+            self.fresh = list(bring_in_rows(self.manager, [needs.row("tongxin") for _ in range(12)], self.plan).values())
+        return self.fresh.pop()
 
     def walk(self, case, until, begin="approved", **more):
         """On from there, each stage today; contractor: the team's."""

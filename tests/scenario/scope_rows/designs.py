@@ -27,7 +27,7 @@ def fill(manager, admin, cases, people):
 WORLD = """
 INSERT INTO case_dropped SELECT plan_region, case_id, 99, 'x' FROM case_design LIMIT 1;
 INSERT INTO ledger_delta (plan_id, region, year, contractor_id, source, account, amount) SELECT id, 640324101, 2023, 0, 'province', 'paid', 1 FROM plan WHERE code = 'tongxin';
-INSERT INTO ledger_total SELECT id, 640324101, 2023, 0, 'other', 'paid', 1 FROM plan WHERE code = 'tongxin';
+INSERT INTO ledger_total SELECT id, 640324101, 'all', 'x', 0, 'paid', 1 FROM plan WHERE code = 'tongxin';
 """
 SOURCE = {"code", "name_zh", "name_ko", "name_en", "ceiling", "retired", "version"}
 LEDGER = (lambda w: ["tongxin", None, None, 200], ())
@@ -57,4 +57,3 @@ EXCEPTED = {
 }
 ADMINISTRATORS = {"subsidy_source_create", "subsidy_source_change", "subsidy_budgets_put"}
 READ_BY_ALL = {"subsidy_source", "subsidy_budget"}
-VIEWS = ["ledger_figure"]
