@@ -68,3 +68,22 @@ def test_a_move_under_a_key_is_made_once(manager):
     # So is a refusal, though the case could go there by now.
     refused = move(manager, case, "building", key=f"corner-no-{case}", expect=422, code="stage_not_allowed")
     assert move(manager, case, "building", key=f"corner-no-{case}", expect=422, code="stage_not_allowed").json == refused.json
+
+
+def test_a_suspended_case_returns_without_being_judged_anew(manager, people):
+    """What was excepted stays excepted, and the days of the notice are not waited for once more: found by the model (test_model.py)."""
+    county = people.county("640324")
+    (case,) = bring_in(manager, **{"残疾等级": "四级"})
+    move(county, case, "approved", expect=422, code="not_eligible")
+    move(manager, case, "approved", "2023-03-01T02:00:00Z", note="村里核实")
+    move(county, case, "suspended", "2023-03-02T02:00:00Z")
+    assert county.post(f"/cases/{case}/transitions", {"to": "approved", "happened_at": "2023-03-03T02:00:00Z"})["exception_note"] == "村里核实"
+    notice_days = manager.get("/plans/tongxin")["notice_days"]
+    manager.patch("/plans/tongxin", {"notice_days": 7})
+    try:
+        move(county, case, "surveyed", "2023-03-04T02:00:00Z", expect=422, code="notice_not_over")
+        move(county, case, "surveyed", "2023-03-20T02:00:00Z")
+        move(county, case, "suspended", "2023-03-21T02:00:00Z")
+        assert move(county, case, "surveyed", "2023-03-22T02:00:00Z")["stage"] == "surveyed"
+    finally:
+        manager.patch("/plans/tongxin", {"notice_days": notice_days})
