@@ -87,11 +87,13 @@ GRANT SELECT ON photo_flag, photo_flag_side TO tantu_app;
 GRANT UPDATE (version) ON photo_flag TO tantu_app;
 GRANT UPDATE (state, note, account_id, resolved_at) ON photo_flag_side TO tantu_app;
 
--- Rows of two plans, or of one household that is registered twice, may be the same people.
-CREATE FUNCTION photo_same_people(one_region int, one bigint, other_region int, other bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT (one_region, one) = (other_region, other) OR EXISTS (
+-- Rows of two plans, or of one household that was registered twice, may be the same people. (household_now: 0025.)
+CREATE FUNCTION photo_same_people(one_region int, one bigint, other_region int, other bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (one_region, household_now(one_region, one)) = (other_region, household_now(other_region, other)) OR EXISTS (
         SELECT FROM person a JOIN person b ON b.citizen_id_index = a.citizen_id_index
-        WHERE a.plan_region = one_region AND a.household_id = one AND b.plan_region = other_region AND b.household_id = other) $$;
+        WHERE a.plan_region = one_region AND a.household_id = one AND b.plan_region = other_region AND b.household_id = other);
+END $$;
 
 -- Flags the uses of other households that look like this one: the nearest use of each of the ten nearest households, so that one
 -- picture sent a thousand times makes no million flags. Run by a job, after the upload is committed: of two uploads at once the

@@ -150,6 +150,15 @@ def test_the_same_people_in_another_plan_are_no_strangers(photos, office):
     assert len(photos.flags(photos.add(stranger, looks))) == 2, "plans are no border for a stranger"
 
 
+def test_households_that_are_one_by_now_are_no_strangers(photos, homes):
+    photos.sql("""UPDATE household h SET merged_into = b.household_id FROM retrofit_case a, retrofit_case b
+        WHERE a.id = %s AND b.id = %s AND h.plan_region = a.plan_region AND h.id = a.household_id""", *homes[:2])
+    looks = some_looks()
+    first, second = photos.add(homes[0], looks), photos.add(homes[1], looks)
+    assert photos.flags(first, second) == set()
+    assert len(photos.flags(photos.add(homes[2], looks))) == 2
+
+
 def test_a_plan_says_how_near_is_near(photos, office, homes, admin):
     manager, looks = office["manager"], some_looks()
     admin.patch("/plans/qinghai", {"looks_within": 8}, expect=422, code="out_of_range")

@@ -172,5 +172,7 @@ def test_a_flagged_photo_is_marked_for_who_judges(office, building):
     assert {flag["one"]["photo"], flag["other"]["photo"]} == {mine, theirs} and flag["distance"] <= 6 and not flag["same_bytes"]
     after(office, building, 2, 3)
     finish(office, building) # it warns, it does not stand in the way
+    assert office.inspect(building, (1, 2), (2, 1), (3, 1), expect=201)["warnings"] == ["photo_flagged"]
     office.county.delete(f"/cases/{building}/photos/{mine}", query={"note": "照片是另一户的"})
     assert flagged(office.county, building) == flagged(office.county, other) == set()
+    assert office.inspect(building, (1, 2), (2, 1), (3, 1), signature=None, expect=201)["warnings"] == []
