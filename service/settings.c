@@ -85,7 +85,7 @@ const struct setting settings[] = {
 	  .help = "Where each process alone tells /metrics, /healthz and /readyz, as `tantu work` does "
 		  "nowhere "
 		  "else; the second process of `serve` one port higher, and so on" },
-	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads" },
+	{ "var", SETTING_PATH, AT(var), "var", .help = "Data folder: keys, uploads, photos" },
 	{ "key_file", SETTING_PATH, AT(key_file), "$var/keys/master.key", .credential = "key",
 	  .help = "The master key that seals identity numbers; made at first start; keep a copy: "
 		  "without it they are lost" },

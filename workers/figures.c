@@ -23,7 +23,7 @@ struct figures {
 	int queues;
 	char names[QUEUES_MOST * 32]; /* as an array's text */
 	struct db_value parameter;
-	struct metric *unfolded, *fold_age, *backed_up, *proved, *uploads_missing;
+	struct metric *unfolded, *fold_age, *backed_up, *proved, *uploads_missing, *photos_missing;
 };
 
 static const struct queue_gauges *gauges_of(const struct figures *f, struct slice queue)
@@ -49,6 +49,7 @@ static void tell(const struct figures *f, const struct db_rows *rows, const stru
 	metric_set(f->backed_up, db_get_float(kept, 0, 0));
 	metric_set(f->proved, db_get_float(kept, 0, 1));
 	metric_set(f->uploads_missing, (double)db_get_int(kept, 0, 2));
+	metric_set(f->photos_missing, (double)db_get_int(kept, 0, 3));
 }
 
 static void on_told(void *context, const struct db_reply *reply)
@@ -105,6 +106,9 @@ static void add_kept(struct figures *f, struct metrics *metrics)
 				    "When the newest backup was made (0: never)", "");
 	f->proved = metric_gauge(metrics, "tantu_backup_proved_timestamp_seconds",
 				 "When a backup was last restored and found whole (0: never)", "");
+	f->photos_missing =
+		metric_gauge(metrics, "tantu_photos_missing",
+			     "Photos whose file was not there when the job photos_sweep last looked", "");
 	f->uploads_missing = metric_gauge(metrics, "tantu_uploads_missing",
 					  "Imports whose sealed upload is not where it ought to be", "");
 }

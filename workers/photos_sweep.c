@@ -24,7 +24,7 @@ struct sweep {
 	uv_work_t work; /* first */
 	struct job *job;
 	struct arena *arena; /* of these shards */
-	char days[12], lock[12], installation[ID_BYTES];
+	char days[12], lock[12], missing_text[24], installation[ID_BYTES];
 	int shard; /* the first of those being looked at; below 0 before */
 	char first[PHOTO_HEX_BYTES], last[PHOTO_HEX_BYTES];
 	struct db_value values[3], judged;
@@ -203,10 +203,6 @@ static void tell(const struct sweep *s)
 	count(s, "unwanted", s->deleted);
 	count(s, "half", s->halves);
 	count(s, "part", s->parts);
-	metric_set(metric_gauge(s->job->options->metrics, "tantu_photos_missing",
-				"Photos whose file is not there, as the last sweep of this process found",
-				""),
-		   (double)s->missing);
 	if (s->missing)
 		log_line(LOG_ERROR, "photos_missing", LOG_NUMBER("count", s->missing));
 	if (s->deleted || s->halves || s->parts)
@@ -228,13 +224,15 @@ static void on_finished(void *context, const struct db_reply *reply)
 /* What could not be done is tried again later; what was done stays done. */
 static void finish(struct sweep *s)
 {
-	struct db_step step = job_finish_step(s->job);
+	struct db_step steps[] = { { SQL_photos_swept, 1, s->values }, job_finish_step(s->job) };
 	if (*s->trouble) {
 		job_give_up(s->job, s->trouble, false);
 		sweep_free(s);
 		return;
 	}
-	submit(s, &step, 1, on_finished);
+	snprintf(s->missing_text, sizeof s->missing_text, "%lld", (long long)s->missing);
+	s->values[0] = db_text(s->missing_text);
+	submit(s, s->foreign ? steps + 1 : steps, s->foreign ? 1 : 2, on_finished);
 }
 
 static void on_parts(uv_work_t *request, int status)

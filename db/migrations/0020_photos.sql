@@ -67,5 +67,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 REVOKE EXECUTE ON FUNCTION photo_keep FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION photo_keep TO tantu_app;
 
+ALTER TABLE installation ADD photos_swept_at timestamptz, ADD photos_missing int; -- photos whose file is not there, as the last sweep found
+GRANT UPDATE (photos_swept_at, photos_missing) ON installation TO tantu_app;
+
 INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES
     ('upkeep', 'photos_sweep', 'photos_sweep', 'every 1 hour', 1000000);

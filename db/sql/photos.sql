@@ -121,6 +121,10 @@ SELECT count(*)::int AS missing FROM photo p
 WHERE p.hash BETWEEN decode($2::text, 'hex') AND decode($3::text, 'hex') AND p.gone_at IS NULL AND p.used_at < now() - interval '10 minutes'
   AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS f (hash) WHERE decode(f.hash, 'hex') = p.hash);
 
+-- name: photos_swept :one work
+-- $1 how many rows have no file
+UPDATE installation SET photos_missing = $1::int, photos_swept_at = now() RETURNING photos_missing;
+
 -- name: photos_known :many work
 -- $1 after this fingerprint, $2 how many: for `tantu verify photos`
 SELECT encode(p.hash, 'hex') AS hash, p.bytes, p.gone_at IS NOT NULL AS gone FROM photo p

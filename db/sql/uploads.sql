@@ -34,5 +34,6 @@ UPDATE installation SET uploads_missing = $1::int, uploads_swept_at = now() RETU
 -- name: installation_figures :one read
 -- Seconds since 1970, 0 for never.
 SELECT coalesce(extract(epoch FROM max(b.made_at)), 0)::float8 AS backed_up, coalesce(extract(epoch FROM max(b.proved_at)), 0)::float8 AS proved,
-       (SELECT coalesce(s.uploads_missing, 0) FROM installation s) AS uploads_missing
+       (SELECT coalesce(s.uploads_missing, 0) FROM installation s) AS uploads_missing,
+       (SELECT coalesce(s.photos_missing, 0) FROM installation s) AS photos_missing
 FROM backup_record b;

@@ -137,10 +137,13 @@ def test_every_difference_is_told(place):
     place.sql("UPDATE photo SET used_at = now() - interval '1 hour' WHERE encode(hash, 'hex') = %s", away.stem)
     sweep(place)
     assert place.server.events("photos_missing")[-1]["count"] == 1
+    assert place.sql("SELECT photos_missing FROM installation") == [(1,)]
     for path, data in keep.items():
         path.write_bytes(data)
     place.sql("UPDATE photo SET bytes = bytes - 1 WHERE encode(hash, 'hex') = %s", wrong.stem)
     assert not stray.exists() and "photos agree" in verify(place)
+    sweep(place)
+    assert place.sql("SELECT photos_missing FROM installation") == [(0,)]
 
 
 def test_another_installations_folder_is_left_alone(place):
