@@ -238,9 +238,10 @@ def test_an_import_that_commits_goes_first(manager, database):
         with importing.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(7301, 640324000)")
         pair.undo(expect=409, code="import_commits")
+        importing.rollback()
+        pair.undo()
     finally:
         importing.close()
-    pair.undo()
 
 
 # --- merging, and the way back ---
