@@ -34,6 +34,8 @@ CREATE TABLE duplicate (
     id          bigint NOT NULL, -- id_in(plan_region, 'duplicate_number')
     low         bigint NOT NULL,
     high        bigint NOT NULL,
+    low_region  int NOT NULL, -- where they live, so that a county's list costs what is in it
+    high_region int NOT NULL,
     score       int NOT NULL,
     parts       json NOT NULL, -- [{"part": "name", "points": 25}, …]
     state       text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'not_duplicate', 'merged', 'moot')), -- moot: settled by another merge
@@ -68,6 +70,17 @@ CREATE TABLE duplicate_merge (
     PRIMARY KEY (plan_region, duplicate_id, number),
     FOREIGN KEY (plan_region, duplicate_id) REFERENCES duplicate
 );
+
+CREATE FUNCTION household_moved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE duplicate d SET low_region = NEW.region FROM person p
+    WHERE p.plan_region = NEW.plan_region AND p.household_id = NEW.id AND d.plan_region = p.plan_region AND d.low = p.id;
+    UPDATE duplicate d SET high_region = NEW.region FROM person p
+    WHERE p.plan_region = NEW.plan_region AND p.household_id = NEW.id AND d.plan_region = p.plan_region AND d.high = p.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER household_moved AFTER UPDATE OF region ON household FOR EACH ROW
+    WHEN (NEW.region <> OLD.region) EXECUTE FUNCTION household_moved();
 
 -- Where a household that was merged away is today.
 CREATE FUNCTION household_now(of_region int, wanted bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -112,7 +125,7 @@ BEGIN
         JOIN phones b ON b.plan_region = a.plan_region AND b.phone = a.phone AND b.household_id <> a.household_id AND b.id > a.id
         WHERE a.households BETWEEN 2 AND 5 AND (a.name = b.name OR (a.id = a.first_here AND b.id = b.first_here))
     ), scored AS (
-        SELECT p.*, v.score, v.parts FROM pair p
+        SELECT p.*, g.region AS low_region, h.region AS high_region, v.score, v.parts FROM pair p
         JOIN person a ON a.plan_region = p.plan_region AND a.id = p.low
         JOIN person b ON b.plan_region = p.plan_region AND b.id = p.high
         JOIN household g ON g.plan_region = p.plan_region AND g.id = a.household_id
@@ -129,8 +142,8 @@ BEGIN
             WHERE points IS NOT NULL) AS v
         WHERE v.score >= 60
     ), found AS (
-        INSERT INTO duplicate (plan_region, id, low, high, score, parts)
-        SELECT plan_region, id_in(plan_region, 'duplicate_number'), low, high, score, parts FROM scored s
+        INSERT INTO duplicate (plan_region, id, low, high, low_region, high_region, score, parts)
+        SELECT plan_region, id_in(plan_region, 'duplicate_number'), low, high, low_region, high_region, score, parts FROM scored s
         WHERE NOT EXISTS (SELECT FROM duplicate d WHERE d.plan_region = s.plan_region AND d.low = s.low AND d.high = s.high)
         ON CONFLICT (plan_region, low, high) DO NOTHING)
     SELECT count(*) INTO compared FROM taken;
@@ -200,6 +213,7 @@ BEGIN
         IF first IS NULL THEN
             UPDATE retrofit_case s SET household_id = keep.id, household_number = keep.number, region = keep.region, village = keep.village
             WHERE s.plan_region = of_region AND s.id = c.id;
+            PERFORM priority_again(of_region, ARRAY[c.id]);
             moved := moved || jsonb_build_object('id', c.id);
         ELSIF c.stage NOT IN ('rejected', 'withdrawn') THEN
             UPDATE retrofit_case s SET stage = 'withdrawn', stage_at = now(), stage_evidence = NULL, takes_back = NULL,
@@ -297,6 +311,7 @@ CREATE FUNCTION duplicate_resolve(wanted_id bigint, if_match int, as_what text, 
                                   OUT verdict text, OUT lacking text[], OUT made duplicate)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(7303, plan_region_of(wanted_id)); -- one after the other: two pairs may share a household
     SELECT * INTO made FROM duplicate d WHERE d.plan_region = plan_region_of(wanted_id) AND d.id = wanted_id FOR UPDATE;
     IF made.id IS NULL OR NOT duplicate_is_mine(made) THEN
         made := NULL;
@@ -304,7 +319,8 @@ BEGIN
     verdict := CASE
         WHEN made.id IS NULL THEN 'not_found'
         WHEN if_match <> made.version THEN 'stale'
-        WHEN made.state <> 'open' THEN 'duplicate_resolved'
+        WHEN made.state <> 'open' OR EXISTS (SELECT FROM person p WHERE p.plan_region = made.plan_region AND p.id IN (made.low, made.high)
+            AND p.merged_into IS NOT NULL) THEN 'duplicate_resolved'
         WHEN as_what <> 'not_duplicate' AND (keep IS NULL OR keep NOT IN (made.low, made.high)) THEN 'duplicate_keep_unknown'
         WHEN as_what <> 'not_duplicate' AND NOT pg_try_advisory_xact_lock_shared(7301, made.plan_region) THEN 'import_commits'
         WHEN as_what IN ('household', 'both') AND (SELECT count(DISTINCT p.household_id) = 1 FROM person p
@@ -366,6 +382,7 @@ BEGIN
     SELECT * INTO gone_home FROM household h WHERE h.plan_region = m.plan_region AND h.id = m.gone_household;
     UPDATE retrofit_case c SET household_id = gone_home.id, household_number = gone_home.number, region = gone_home.region, village = gone_home.village
     FROM jsonb_to_recordset(m.record->'moved') AS r (id bigint) WHERE c.plan_region = m.plan_region AND c.id = r.id;
+    PERFORM priority_again(m.plan_region, ARRAY(SELECT r.id FROM jsonb_to_recordset(m.record->'moved') AS r (id bigint)));
     -- Only who moved a case takes that back: it is asked for in his name, and recorded under that of who undoes.
     FOR back IN SELECT e.case_id, e.version, e.from_stage, e.account_id FROM jsonb_to_recordset(m.record->'withdrawn') AS r (id bigint, version int)
                 JOIN case_event e ON e.plan_region = m.plan_region AND e.case_id = r.id AND e.version = r.version ORDER BY e.case_id LOOP
@@ -387,6 +404,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     m duplicate_merge;
 BEGIN
+    PERFORM pg_advisory_xact_lock(7303, plan_region_of(wanted_id));
     SELECT * INTO made FROM duplicate d WHERE d.plan_region = plan_region_of(wanted_id) AND d.id = wanted_id FOR UPDATE;
     IF made.id IS NULL OR NOT duplicate_is_mine(made) THEN
         made := NULL;
@@ -484,8 +502,7 @@ ALTER TABLE duplicate ENABLE ROW LEVEL SECURITY;
 ALTER TABLE duplicate_merge ENABLE ROW LEVEL SECURITY;
 CREATE POLICY scope ON person_uncompared USING ((SELECT scope_role()) = 'system');
 CREATE POLICY reading ON duplicate FOR SELECT USING ((SELECT scope_sees_region())
-    AND EXISTS (SELECT FROM person p WHERE p.plan_region = duplicate.plan_region AND p.id = duplicate.low)
-    AND EXISTS (SELECT FROM person p WHERE p.plan_region = duplicate.plan_region AND p.id = duplicate.high));
+    AND low_region BETWEEN (SELECT scope_low()) AND (SELECT scope_high()) AND high_region BETWEEN (SELECT scope_low()) AND (SELECT scope_high()));
 CREATE POLICY reading ON duplicate_merge FOR SELECT USING (EXISTS (
     SELECT FROM duplicate d WHERE d.plan_region = duplicate_merge.plan_region AND d.id = duplicate_merge.duplicate_id));
 GRANT SELECT, INSERT ON person_uncompared TO tantu_app;

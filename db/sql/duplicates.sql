@@ -39,11 +39,13 @@ d.id, d.state, d.score, d.parts,
 -- $1 plan, $2 state, $3 region (of either side), $4 the least score, $5 after, $6 limit
 SELECT {{shown}}
 FROM duplicate d
-WHERE d.plan_region = (SELECT p.region FROM plan p WHERE p.code = $1::text) AND d.state = coalesce($2::text, 'open')
-  AND d.id > coalesce($5::bigint, 0) AND ($4::int IS NULL OR d.score >= $4::int)
-  AND ($3::text IS NULL OR EXISTS (SELECT FROM person p JOIN household h ON h.plan_region = p.plan_region AND h.id = p.household_id
-           JOIN region r ON r.place = region_of($3::text)
-           WHERE p.plan_region = d.plan_region AND p.id IN (d.low, d.high) AND h.region BETWEEN r.place AND r.high))
+WHERE d.plan_region = (SELECT p.region FROM plan p WHERE p.code = $1::text) AND d.state = CASE WHEN $2::text IS NULL THEN 'open' ELSE $2::text END
+  AND d.id > CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END AND ($4::int IS NULL OR d.score >= $4::int)
+  AND ($3::text IS NULL
+       OR d.low_region BETWEEN (SELECT x.place FROM region_code x WHERE x.code = $3::text)
+           AND (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place WHERE x.code = $3::text)
+       OR d.high_region BETWEEN (SELECT x.place FROM region_code x WHERE x.code = $3::text)
+           AND (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place WHERE x.code = $3::text))
 ORDER BY d.id LIMIT $6::int;
 
 -- name: duplicate_get :one write

@@ -33,20 +33,20 @@ SELECT {{sample_columns}} FROM sample s WHERE s.plan_region = plan_region_of($1:
 -- name: samples_list :many
 -- $1 plan, $2 after, $3 limit
 SELECT {{sample_columns}} FROM sample s
-WHERE s.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND s.id > coalesce($2::bigint, 0) ORDER BY s.id LIMIT $3::int;
+WHERE s.plan_id = (SELECT p.id FROM plan p WHERE p.code = $1::text) AND s.id > CASE WHEN $2::bigint IS NULL THEN 0 ELSE $2::bigint END ORDER BY s.id LIMIT $3::int;
 
 -- name: sample_strata :many
 -- $1 sample, $2 after, $3 limit
 SELECT t.number AS id, t.county_code AS county, t.contractor, t.households, t.takes, t.digest
 FROM sample_stratum t
-WHERE t.plan_region = plan_region_of($1::bigint) AND t.sample_id = $1::bigint AND t.number > coalesce($2::bigint, 0)
+WHERE t.plan_region = plan_region_of($1::bigint) AND t.sample_id = $1::bigint AND t.number > CASE WHEN $2::bigint IS NULL THEN 0 ELSE $2::bigint END
 ORDER BY t.number LIMIT $3::int;
 
 -- name: sample_frame :many
 -- The frozen list, as it goes into the digest. $1 sample, $2 after, $3 limit
 SELECT c.case_id AS id, t.county_code AS county, t.contractor, c.stratum, c.accepted_on
 FROM sample_case c JOIN sample_stratum t ON t.plan_region = c.plan_region AND t.sample_id = c.sample_id AND t.number = c.stratum
-WHERE c.plan_region = plan_region_of($1::bigint) AND c.sample_id = $1::bigint AND c.case_id > coalesce($2::bigint, 0)
+WHERE c.plan_region = plan_region_of($1::bigint) AND c.sample_id = $1::bigint AND c.case_id > CASE WHEN $2::bigint IS NULL THEN 0 ELSE $2::bigint END
 ORDER BY c.case_id LIMIT $3::int;
 
 -- part: pick
@@ -65,7 +65,7 @@ LEFT JOIN LATERAL (
 -- Who is drawn and how it stands. $1 sample, $2 result, $3 after, $4 limit
 SELECT {{pick}}
 FROM {{picks}}
-WHERE k.plan_region = plan_region_of($1::bigint) AND k.sample_id = $1::bigint AND k.case_id > coalesce($3::bigint, 0)
+WHERE k.plan_region = plan_region_of($1::bigint) AND k.sample_id = $1::bigint AND k.case_id > CASE WHEN $3::bigint IS NULL THEN 0 ELSE $3::bigint END
   AND ($2::text IS NULL OR coalesce(f.result, 'not_visited') = $2::text)
 ORDER BY k.case_id LIMIT $4::int;
 
@@ -139,7 +139,7 @@ WITH found AS (
 -- $1 sample, $2 case, $3 after, $4 limit
 SELECT f.number AS id, f.visited_at, f.result, f.kind, f.note, f.account_id AS account, f.created_at
 FROM sample_finding f
-WHERE f.plan_region = plan_region_of($1::bigint) AND f.sample_id = $1::bigint AND f.case_id = $2::bigint AND f.number > coalesce($3::bigint, 0)
+WHERE f.plan_region = plan_region_of($1::bigint) AND f.sample_id = $1::bigint AND f.case_id = $2::bigint AND f.number > CASE WHEN $3::bigint IS NULL THEN 0 ELSE $3::bigint END
 ORDER BY f.number LIMIT $4::int;
 
 -- name: sample_rates :many

@@ -87,6 +87,7 @@ def manager(people):
 
 def totals_agree(database):
     assert "totals agree" in database.run("verify", "totals").stdout
+    assert not database.sql("SELECT * FROM priority_differences()")
 
 
 # --- finding ---
@@ -193,6 +194,11 @@ def test_not_a_duplicate_is_never_asked_again(manager, people, database):
     assert len(pairs(database, *pair.people)) == 1
     assert manager.get(f"/duplicates/{pair.id}")["state"] == "not_duplicate"
     pair.resolve("both", expect=409, code="duplicate_resolved")
+    database.sql("UPDATE person SET merged_into = %s WHERE id = %s", *pair.people)  # found while it was being merged
+    database.sql("UPDATE duplicate SET state = 'open' WHERE id = %s", pair.id)
+    pair.resolve("both", expect=409, code="duplicate_resolved")
+    database.sql("UPDATE person SET merged_into = NULL WHERE id = %s", pair.people[1])
+    database.sql("UPDATE duplicate SET state = 'not_duplicate' WHERE id = %s", pair.id)
     # Said in error: it can be asked again.
     assert pair.undo()["state"] == "open"
     pair.undo(expect=409, code="nothing_to_undo")
@@ -223,6 +229,14 @@ def test_a_county_judges_what_lies_in_it_on_both_sides(people, database):
     assert pair.resolve("both")["state"] == "merged"
     pair.undo()
     assert pair.everything() == before
+
+
+def test_a_pair_goes_where_its_households_go(people, manager, database):
+    pair = Pair(manager, database)
+    for case in reversed(pair.cases):
+        manager.post(f"/cases/{case}/relocation", {"region": OTHER, "village": "新村", "address": "1"})
+    assert pair.id in [one["id"] for one in manager.pages("/duplicates", plan="tongxin", region=OTHER, limit=50)]
+    assert pair.id not in [one["id"] for one in manager.pages("/duplicates", plan="tongxin", region=PLACE, limit=50)]
 
 
 def test_an_import_that_commits_goes_first(manager, database):
@@ -392,10 +406,14 @@ def test_an_only_case_goes_along_with_its_figures(manager, admin, database):
     rows[1]["区划代码"] = OTHER
     bring_in_rows(manager, rows[:1])
     counted = bring_in_rows(manager, rows[1:], plan)[rows[1]["户编号"]]
-    walk(manager, counted)
     scanned(database)
     people = [person_of(database, row) for row in rows]
     ((number, _, _),) = pairs(database, *people)
+    manager.post(f"/duplicates/{number}/resolution", {"is": "both", "keep": people[0]})
+    assert not database.sql("SELECT * FROM priority_differences()")  # it waits where it is now
+    manager.post(f"/duplicates/{number}/undo", {})
+    assert not database.sql("SELECT * FROM priority_differences()")
+    walk(manager, counted)
     assert [manager.progress(plan, region=place)["accepted"] for place in (PLACE, OTHER)] == [0, 1]
     manager.post(f"/duplicates/{number}/resolution", {"is": "both", "keep": people[0]})
     moved = manager.get(f"/cases/{counted}").json

@@ -107,8 +107,8 @@ def sample_in(world):
 
 def pair_in(world, state):
     """Two people who may be one, judged so."""
-    return world.database.sql("""INSERT INTO duplicate AS d (plan_region, id, low, high, score, parts, state)
-        SELECT 640324000, id_in(640324000, 'duplicate_number'), min(id), max(id), 70, '[]', %s FROM person
+    return world.database.sql("""INSERT INTO duplicate AS d (plan_region, id, low, high, low_region, high_region, score, parts, state)
+        SELECT 640324000, id_in(640324000, 'duplicate_number'), min(id), max(id), 640324101, 640324101, 70, '[]', %s FROM person
         ON CONFLICT (plan_region, low, high) DO UPDATE SET state = excluded.state RETURNING id""", state)[0][0]
 
 

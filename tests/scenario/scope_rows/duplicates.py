@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 PAIR = 6403240000000900
-JUDGED = {"state", "score", "parts", "one", "other", "note"}
 STATEMENTS = {
     "births_wanted": (lambda w: [10], ()),
     "births_store": (lambda w: [f"{{{w['person']}}}", "{19600101}"], ()),
@@ -14,8 +13,8 @@ STATEMENTS = {
 # One that is open, one that was judged, one that was merged (nothing was moved); and somebody who is still to be compared, whose
 # birth is not known.
 WORLD = f"""
-INSERT INTO duplicate (plan_region, id, low, high, score, parts, state)
-SELECT 640324000, {PAIR} + n, p.ids[1 + n / 2], p.ids[2 + n - n / 2], 70, '[]', (ARRAY['open', 'not_duplicate', 'merged'])[n + 1]
+INSERT INTO duplicate (plan_region, id, low, high, low_region, high_region, score, parts, state)
+SELECT 640324000, {PAIR} + n, p.ids[1 + n / 2], p.ids[2 + n - n / 2], 640324101, 640324101, 70, '[]', (ARRAY['open', 'not_duplicate', 'merged'])[n + 1]
 FROM generate_series(0, 2) AS n, (SELECT array_agg(id ORDER BY id) AS ids FROM person) AS p;
 INSERT INTO duplicate_merge (plan_region, duplicate_id, number, kept_person, kept_household, record, note, merged_by)
 SELECT plan_region, id, 1, low, (SELECT min(id) FROM household), '{{}}', '', 1 FROM duplicate WHERE state = 'merged';
