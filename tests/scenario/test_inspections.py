@@ -2,12 +2,14 @@
 """Acceptance inspections: what they have to say, who may write them down, and what the gates before `accepted` and `rework`
 ask of them."""
 import threading
+from contextlib import contextmanager
 
 import psycopg2
 import pytest
 import step_inspection
 from acceptance_help import BUILT, LATER, Acceptance
 from harness import People
+from processes import wait_until
 from stages import DAYS, move
 
 ACCEPTED = DAYS["accepted"]
@@ -77,6 +79,83 @@ def test_nobody_changes_an_inspection(county, database):
                       "DELETE FROM inspection_item"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             database.sql(statement, role="app")
+
+
+@contextmanager
+def as_account(database, client):
+    """A transaction of the server's role under that account's scope: its cursor, and the connection that ends it."""
+    who = client.get("/session").json
+    connection = database.connect("app")
+    connection.autocommit = False
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('tantu.low', '0', true), set_config('tantu.high', '999999999', true), set_config('tantu.role', %s, true),"
+                           "set_config('tantu.account', %s, true), set_config('tantu.contractor', (SELECT id::text FROM contractor WHERE code = %s), true)",
+                           (client.role, str(who["id"]), who.get("contractor")))
+            yield cursor, connection
+    finally:
+        connection.close()
+
+
+def run_as(database, client, query, *values):
+    with as_account(database, client) as (cursor, _):
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+MADE = """SELECT _verdict FROM inspection_make(%s, NULL, ROW(NULL, NULL, NULL, NULL, '2023-05-25', scope_account(), %s, 5, NULL, '', %s, NULL)::inspection,
+                                               json_build_array(json_build_object('item', 1, 'measured', 1, 'fault', %s)))"""
+
+
+def test_the_database_holds_it_whoever_writes(county, database):
+    """A contractor has no endpoint for it; and nobody writes in another's name."""
+    case = county.case()
+    row = ("INSERT INTO inspection (plan_region, case_id, number, case_version, inspected_at, account_id, result) "
+           "VALUES (640324000, %s, 9, 8, now(), %s, 'pass') RETURNING number")
+    own = {client: client.get("/session")["id"] for client in (county.contractor, county.assessor)}
+    for client, account in ((county.contractor, own[county.contractor]), (county.assessor, own[county.contractor])):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            run_as(database, client, row, case, account)
+    assert run_as(database, county.assessor, row, case, own[county.assessor]) == [(9,)]
+    for client, verdict in ((county.contractor, "inspector_not_independent"), (county.assessor, None)):
+        assert run_as(database, client, MADE, case, "pass", None, "") == [(verdict,)]
+    assert county.manager.get(f"/cases/{case}/inspections").items == []
+
+
+def waits(database):
+    return lambda: database.sql("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+def meanwhile(database, connection, act):
+    """Act has begun and waits for the connection; then that commits. What act answered."""
+    answers = []
+    acting = threading.Thread(daemon=True, target=lambda: answers.append(act()))
+    acting.start()
+    wait_until(waits(database), 20, "the lock")
+    connection.commit()
+    acting.join()
+    return answers[0]
+
+
+def test_an_acceptance_that_meets_a_failed_inspection_waits_for_it(county, database):
+    case = county.case()
+    county.inspect(case, (1, 1))
+    client = county.county.clone()
+    with as_account(database, county.assessor) as (cursor, connection):
+        cursor.execute(MADE, (case, "rework", "2023-06-20", "松了"))
+        assert cursor.fetchall() == [(None,)]
+        refused = meanwhile(database, connection, lambda: accept(county, case, by=client, expect=422))
+    assert refused["code"] == "inspection_failed"
+
+
+def test_an_inspection_that_meets_an_acceptance_waits_for_it(county, database):
+    case = county.case()
+    county.inspect(case, (1, 1))
+    client, signature = county.assessor.clone(), county.signature(case)
+    with as_account(database, county.county) as (cursor, connection):
+        cursor.execute("UPDATE retrofit_case SET stage = 'accepted', stage_at = %s WHERE id = %s", (ACCEPTED, case))
+        refused = meanwhile(database, connection, lambda: county.inspect(case, (1, 1), by=client, signature=signature, expect=422))
+    assert refused["code"] == "case_not_built" and county.manager.get(f"/cases/{case}")["stage"] == "accepted"
 
 
 # --- what is refused ---
@@ -249,6 +328,7 @@ def test_a_plan_with_an_open_gate_asks_for_no_inspection(county, database, peopl
 def test_after_a_rework_it_is_inspected_anew(county):
     case = county.case()
     county.inspect(case, (1, 1, "松了"))
+    move(county.assessor, case, "rework", "2023-05-24T02:00:00Z", expect=422, code="happened_before_last")
     move(county.assessor, case, "rework", ACCEPTED)
     move(county.contractor, case, "building", ACCEPTED)
     move(county.contractor, case, "built", ACCEPTED)
