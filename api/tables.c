@@ -3,32 +3,17 @@
 #include "api/tables.h"
 #include "api/engine.h"
 
+/* The first that fits is taken: /cases/overdue stands before /cases/{id}. */
 const struct endpoint *const endpoint_tables[] = {
-	case_endpoints,
-	total_endpoints,
-	plan_endpoints,
-	region_endpoints,
-	import_endpoints,
-	person_endpoints,
-	job_endpoints,
-	session_endpoints,
-	account_endpoints,
-	meta_endpoints,
-	notice_endpoints,
-	survey_endpoints,
-	design_endpoints,
-	order_endpoints,
-	overdue_endpoints,
-	photo_endpoints,
-	photo_flag_endpoints,
-	inspection_endpoints,
-	sample_endpoints,
-	duplicate_endpoints,
-	catalogue_endpoints,
-	ledger_endpoints,
-	follow_up_endpoints,
-	waiting_endpoints,
-	NULL,
+	overdue_endpoints,    case_endpoints,    total_endpoints,
+	plan_endpoints,       region_endpoints,  import_endpoints,
+	person_endpoints,     job_endpoints,     session_endpoints,
+	account_endpoints,    meta_endpoints,    notice_endpoints,
+	survey_endpoints,     design_endpoints,  order_endpoints,
+	overdue_endpoints,    photo_endpoints,   photo_flag_endpoints,
+	inspection_endpoints, sample_endpoints,  duplicate_endpoints,
+	catalogue_endpoints,  ledger_endpoints,  follow_up_endpoints,
+	overdue_endpoints,    waiting_endpoints, NULL,
 };
 
 const struct verdict *const verdict_tables[] = {

@@ -30,6 +30,8 @@ struct doctor_facts {
 	int64_t dead_jobs, waiting_seconds, lost_leases, unfolded, fold_seconds;
 	int64_t wal_kept, database_bytes, idle_seconds;
 	bool archive_fails;
+	int64_t holiday_days; /* until the end of the last year whose holidays are known; negative: it is over
+			       */
 	enum { SAMPLE_NONE, SAMPLE_UNTRIED, SAMPLE_OPENS, SAMPLE_FOREIGN } sample; /* a stored identity */
 };
 

@@ -95,7 +95,7 @@ static const struct {
 	TRUTH(too_strong),      TRUTH(may_write_events), TRUTH(unguarded),         TRUTH(standby),
 	TRUTH(durable),         TRUTH(checksums),        NUMBER(dead_jobs),        NUMBER(waiting_seconds),
 	NUMBER(lost_leases),    NUMBER(unfolded),        NUMBER(fold_seconds),     NUMBER(wal_kept),
-	NUMBER(database_bytes), NUMBER(idle_seconds),    TRUTH(archive_fails),
+	NUMBER(database_bytes), NUMBER(idle_seconds),    TRUTH(archive_fails),     NUMBER(holiday_days),
 };
 
 static void try_sample(struct slice sealed, const struct vault *vault, struct doctor_facts *facts)

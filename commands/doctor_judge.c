@@ -248,6 +248,22 @@ static void judge_totals(const struct doctor_facts *facts, struct doctor_finding
 		say(f, DOCTOR_OK, NULL, "%" PRId64 " moves wait to be folded into totals", facts->unfolded);
 }
 
+/* The State Council publishes the next year's in November. */
+static void judge_holidays(const struct doctor_facts *facts, struct doctor_finding *f)
+{
+	const char *todo = "Enter the days off and the days worked instead, as the State Council published "
+			   "them (PUT /api/v1/holidays/{day}), or update the program.";
+	if (facts->holiday_days < 0)
+		say(f, DOCTOR_WARN, todo,
+		    "this year's holidays are not known: time limits count weekends only");
+	else if (facts->holiday_days < 21)
+		say(f, DOCTOR_WARN, todo, "next year's holidays are not known: it begins in %" PRId64 " days",
+		    facts->holiday_days + 1);
+	else
+		say(f, DOCTOR_OK, NULL, "holidays are known for the next %" PRId64 " days",
+		    facts->holiday_days);
+}
+
 const struct doctor_check doctor_checks[] = {
 	{ "key", judge_key },
 	{ "uploads", judge_uploads },
@@ -264,6 +280,7 @@ const struct doctor_check doctor_checks[] = {
 	{ "jobs", judge_jobs, NEEDS_ANSWER },
 	{ "dead_jobs", judge_dead_jobs, NEEDS_ANSWER },
 	{ "totals", judge_totals, NEEDS_ANSWER },
+	{ "holidays", judge_holidays, NEEDS_ANSWER },
 	{ NULL, NULL },
 };
 

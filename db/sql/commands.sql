@@ -31,4 +31,5 @@ SELECT current_setting('server_version_num')::bigint AS server_version, clock_ti
        (SELECT coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) FROM pg_stat_archiver) AS archive_fails,
        coalesce((SELECT extract(epoch FROM now() - min(state_change)) FROM pg_stat_activity
                  WHERE usename = current_user AND state LIKE 'idle in transaction%'), 0)::bigint AS idle_seconds,
+       coalesce(calendar_until() - china_date(now()), -1)::bigint AS holiday_days,
        (SELECT citizen_id FROM person LIMIT 1) AS sample;

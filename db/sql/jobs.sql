@@ -122,33 +122,6 @@ WITH found AS (
     FROM judged j LEFT JOIN changed c ON true
 )
 
--- name: overdue_scan :one work
--- A reminder for every case that is past the limit of its stage, once for each stay in the stage.
-WITH overdue AS (
-    SELECT c.id, c.version, c.region FROM retrofit_case c
-    JOIN LATERAL (SELECT l.days FROM stage_limit l WHERE l.stage = c.stage AND (l.plan_id = c.plan_id OR l.plan_id IS NULL)
-                  ORDER BY l.plan_id NULLS LAST LIMIT 1) AS l ON c.stage_at + make_interval(days => l.days) < now()
-    WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.case_id = c.id AND o.kind = 'stage_overdue' AND o.case_version = c.version)
-), queued AS (
-    INSERT INTO job (queue, kind, unique_key, payload, region)
-    SELECT 'reminders', 'stage_overdue', 'stage_overdue:' || id || ':' || version, json_build_object('case', id, 'version', version), region
-    FROM overdue ON CONFLICT DO NOTHING RETURNING 1
-)
-SELECT count(*) AS queued FROM queued;
-
--- name: stage_overdue :one work
--- Says it, unless the case has moved on meanwhile or it was said. $1 case, $2 version
-WITH said AS (
-    INSERT INTO outbox (kind, region, case_id, case_version, content)
-    SELECT 'stage_overdue', c.region, c.id, c.version,
-        json_build_object('case', c.id, 'plan', (SELECT p.code FROM plan p WHERE p.id = c.plan_id), 'stage', c.stage, 'since', c.stage_at)
-    FROM retrofit_case c
-    WHERE c.plan_region = plan_region_of($1::bigint) AND c.id = $1::bigint AND c.version = $2::int
-    ON CONFLICT (case_id, case_version) WHERE kind = 'stage_overdue' DO NOTHING
-    RETURNING 1
-)
-SELECT count(*) AS said FROM said;
-
 -- name: outbox_list :many
 -- $1 kind, $2 after, $3 limit
 SELECT o.id, o.kind, region_label(o.region) AS region, o.case_id AS case, o.content, o.created_at, o.sent_at

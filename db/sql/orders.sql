@@ -6,7 +6,7 @@
 o.number, o.case_id AS case, (SELECT p.code FROM plan p WHERE p.id = o.plan_id) AS plan,
        (SELECT r.code FROM region r WHERE r.place = o.region) AS region,
        (SELECT k.code FROM contractor k WHERE k.id = o.contractor_id) AS contractor, o.state,
-       o.state = 'open' AND o.answer_by < now() AS silent, o.given_at, o.answer_by, o.note, o.answer AS answered_as, o.answered_at,
+       (o.state = 'open' AND o.answer_by < now()) IS TRUE AS silent, o.given_at, o.answer_by, o.note, o.answer AS answered_as, o.answered_at,
        o.answered_by, o.answer_note, o.escalated_at, o.closed_at, o.closed_as, o.closed_note, o.version
 
 -- part: order

@@ -21,6 +21,7 @@ from test_commands import refused
 def clinic(cluster, database, contract):
     """A database of its own with somebody in it, and a server that looks at itself every second."""
     own = cluster.new_database().migrate()
+    own.sql("INSERT INTO holiday SELECT make_date(extract(year FROM now())::int + 1, 10, 1), false, '国庆节'")  # in any year the test is run
     server = Program(own, "serve", TANTU_DOCTOR_SECONDS="1").start()
     manager = People(Client(server, contract).sign_in("admin", ADMIN_PASSWORD)).manager("640324")
     manager.import_file("tongxin", needs.to_csv([needs.row()]))
@@ -65,6 +66,8 @@ def broken(database, do, undo):
     ("GRANT INSERT ON case_event TO tantu_app", "REVOKE INSERT ON case_event FROM tantu_app", "role", "fail", "past the rules"),
     ("ALTER TABLE person DISABLE ROW LEVEL SECURITY", "ALTER TABLE person ENABLE ROW LEVEL SECURITY", "role", "fail", "row-level security is off"),
     ("GRANT CREATE ON SCHEMA public TO tantu_app", "REVOKE CREATE ON SCHEMA public FROM tantu_app", "role", "fail", "too strong"),
+    ("CREATE TABLE kept AS SELECT * FROM holiday; DELETE FROM holiday", "INSERT INTO holiday SELECT * FROM kept; DROP TABLE kept",
+     "holidays", "warn", "weekends only"),
     ("REVOKE INSERT ON outbox FROM tantu_app", "GRANT INSERT ON outbox TO tantu_app", "statements", "fail", "permission denied for table outbox"),
     ("INSERT INTO job (queue, kind, state) VALUES ('upkeep', 'clean_up', 'dead')", "DELETE FROM job WHERE state = 'dead'", "dead_jobs", "warn", "1 jobs"),
     ("INSERT INTO job (queue, kind, run_at) VALUES ('no-such', 'clean_up', now() - interval '10 minutes')", "DELETE FROM job WHERE queue = 'no-such'",

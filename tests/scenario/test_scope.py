@@ -294,7 +294,7 @@ STATEMENTS = {
     "job_get": (lambda w: [w["dead"]], ()),
     "job_retry": (lambda w: [None, None, w["dead"]], ()),
     "overdue_scan": (lambda w: [], ()),
-    "stage_overdue": (lambda w: [w["case"], w["case_version"]], ()),
+    "stage_overdue": (lambda w: [w["case"], 0], ()),
     "outbox_list": (lambda w: [None, None, 200], ()),
     "clean_up": (lambda w: [], ()),
     "uploads_give_up": (lambda w: [1, 730118], {"installation"}),
@@ -363,7 +363,7 @@ PUBLIC_TABLES = {
     "schema_version": "numbers of migrations", "installation": "a number of its own", "backup_record": "names and times",
     "region": "names of places", "region_code": "names of places",
     "contractor": "names of firms", "centre": "names of centres", "eligibility_rule": "rules", "hardship": "rules",
-    "transition_rule": "rules", "stage_limit": "rules", "stage_name": "rules", "case_gate": "rules", **scope_rows.merged("PUBLIC_TABLES", dict)}
+    "transition_rule": "rules", "stage_name": "rules", "case_gate": "rules", **scope_rows.merged("PUBLIC_TABLES", dict)}
 # Protected against writing, but to be read by everybody.
 READ_BY_ALL = {"plan", "indicator", "target_split", "measure"} | scope_rows.merged("READ_BY_ALL", set)
 

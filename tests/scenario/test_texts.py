@@ -121,6 +121,8 @@ WAYS = {
         "inspected_at": "2023-06-01T02:00:00Z", "items": [], "result": "pass"}),
     ("POST", "/api/v1/cases/{id}/follow-ups/{number}/result"): lambda w: (w.manager, f"/cases/{w.open_follow_up()}/follow-ups/1/result", {
         "happened_at": "2023-07-01T02:00:00Z", "outcome": "in_use"}),
+    ("PUT", "/api/v1/plans/{code}/limits"): lambda w: (w.admin, "/plans/texts/limits", {"limits": [], "escalation": []}),
+    ("PUT", "/api/v1/holidays/{day}"): lambda w: (w.admin, "/holidays/2049-12-31", {"works": False}),
     ("POST", "/api/v1/plans"): lambda w: (w.admin, "/plans", {**w.plan, "code": f"texts-{next(numbers)}"}),
     ("PATCH", "/api/v1/plans/{code}"): lambda w: (w.admin, "/plans/texts", {}),
     ("PUT", "/api/v1/plans/{code}/indicators/{indicator}"): lambda w: (w.admin, "/plans/texts/indicators/odd", {

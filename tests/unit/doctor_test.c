@@ -28,6 +28,7 @@ static struct doctor_facts healthy(void)
 		.durable = true,
 		.checksums = true,
 		.fold_seconds = 1,
+		.holiday_days = 100,
 		.sample = SAMPLE_OPENS,
 	};
 }
@@ -154,6 +155,9 @@ static void queues(void **state)
 	FOUND("totals", DOCTOR_WARN, "121 s", facts.fold_seconds = 121);
 	FOUND("totals", DOCTOR_WARN, "50001 moves", facts.unfolded = 50001);
 	FOUND("totals", DOCTOR_FAIL, "3601 s", facts.fold_seconds = 3601);
+	FOUND("holidays", DOCTOR_OK, "next 21 days", facts.holiday_days = 21);
+	FOUND("holidays", DOCTOR_WARN, "in 21 days", facts.holiday_days = 20);
+	FOUND("holidays", DOCTOR_WARN, "weekends only", facts.holiday_days = -1);
 }
 
 /* A check whose facts are not known says nothing rather than something made up. */
