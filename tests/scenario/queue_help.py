@@ -11,6 +11,7 @@ from processes import ADMIN_PASSWORD, wait_until
 def queues(cluster, database):
     """A database of its own, in which nothing runs by itself; claims and ends of jobs are noted by a trigger."""
     own = cluster.new_database().migrate()
+    own.sql("DELETE FROM limit_step WHERE step > 0")  # one reminder a case
     own.sql("""CREATE TABLE noted (at timestamptz DEFAULT clock_timestamp(), job bigint, before text, after text, worker text,
                                    run_at timestamptz, attempts int);
                CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
