@@ -55,20 +55,24 @@ CREATE POLICY adding ON holiday FOR INSERT WITH CHECK ((SELECT scope_role()) = '
 CREATE POLICY changing ON holiday FOR UPDATE USING ((SELECT scope_role()) = 'admin');
 CREATE POLICY removing ON holiday FOR DELETE USING ((SELECT scope_role()) = 'admin');
 
--- What is before or after the calendar is counted as its first or last day.
-CREATE FUNCTION working_day_number(wanted date) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT c.number FROM calendar c WHERE c.day = greatest('2000-01-01', least(wanted, '2049-12-31')) $$;
+-- What is before or after the calendar is counted as its first or last day. (plpgsql keeps its plans; a function of SQL that is not
+-- inlined plans anew in every statement.)
+CREATE FUNCTION working_day_number(wanted date) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+    RETURN (SELECT c.number FROM calendar c WHERE c.day = greatest('2000-01-01', least(wanted, '2049-12-31')));
+END $$;
 -- Working days after `earlier` up to and with `later`; negative the other way round.
 CREATE FUNCTION working_days_between(earlier date, later date) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT working_day_number(later) - working_day_number(earlier) $$;
 -- The n-th working day after a day; n = 0: the day itself.
-CREATE FUNCTION working_days_add(start date, n int) RETURNS date LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT CASE WHEN n = 0 THEN start ELSE (SELECT c.day FROM calendar c WHERE c.number >= working_day_number(start) + n
-                                              ORDER BY c.number, c.day LIMIT 1) END $$;
+CREATE FUNCTION working_days_add(start date, n int) RETURNS date LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+    RETURN CASE WHEN n = 0 THEN start ELSE (SELECT c.day FROM calendar c WHERE c.number >= working_day_number(start) + n
+                                            ORDER BY c.number, c.day LIMIT 1) END;
+END $$;
 -- What began before this instant is more than n working days old on `today`: a comparison that an index can answer.
-CREATE FUNCTION aged_before(today date, n int) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
-AS $$ SELECT c.day::timestamp AT TIME ZONE 'Asia/Shanghai' FROM calendar c
-      WHERE c.number >= working_day_number(today) - n ORDER BY c.number, c.day LIMIT 1 $$;
+CREATE FUNCTION aged_before(today date, n int) RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN
+    RETURN (SELECT c.day::timestamp AT TIME ZONE 'Asia/Shanghai' FROM calendar c
+            WHERE c.number >= working_day_number(today) - n ORDER BY c.number, c.day LIMIT 1);
+END $$;
 CREATE FUNCTION is_working_day(wanted date) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT working_day_number(wanted) > working_day_number(wanted - 1) $$;
 -- So many hours later on a clock that stands still on days off (a working day has 24 of them).
