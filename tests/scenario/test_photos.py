@@ -8,6 +8,7 @@ import uuid
 import pictures
 import pytest
 import step_photos
+import step_survey
 from processes import wait_until
 from stages import bring_in, move, walk
 from team import Team
@@ -307,10 +308,32 @@ def test_items_and_findings_must_be_there(team, case, database):
     assert sent["item"] == 3 and photos(team.county, case, item=3)[0]["id"] == sent["id"] and not photos(team.county, case, item=4)
     step_photos.send(team.contractor, case, "after", item=4, expect=422, code="photo_item_unknown")
     step_photos.send(team.manager, case, "signature", item=3, expect=422, code="photo_item_unknown")
-    if not database.sql("SELECT to_regclass('survey_finding')")[0][0]:
-        return
     step_photos.send(team.manager, case, "before", finding=1, expect=422, code="photo_finding_unknown")
     step_photos.send(team.manager, case, "during", finding=1, expect=422, code="photo_finding_unknown")
+    (surveyed,) = bring_in(team.manager)
+    walk(team.manager, team.give_visit(surveyed), "approved")
+    step_survey.save(team.assessor, surveyed, step_survey.document())
+    assert step_photos.send(team.assessor, surveyed, "before", finding=2)["finding"] == 2
+    step_photos.send(team.assessor, surveyed, "before", finding=4, expect=422, code="photo_finding_unknown")
+    step_photos.send(team.manager, surveyed, "signature", finding=2, expect=422, code="photo_finding_unknown")
+
+
+def test_nobody_begins_hundreds_and_ends_none(team, case, database):
+    parts = database.var / "photos" / "parts" / str(team.contractor.get("/session")["id"])
+    parts.mkdir(parents=True, exist_ok=True)
+    begun = str(uuid.uuid4())
+    data = pictures.png()
+    piece(team.contractor, case, begun, data, 0, 10)
+    left = [parts / f"1.{number}" for number in range(305)]
+    for path in left:
+        path.touch()
+    try:
+        step_photos.send(team.contractor, case, "during", expect=409, code="photos_on_their_way")
+        assert piece(team.contractor, case, begun, data, 10, len(data))["complete"], "what was begun goes on"
+    finally:
+        for path in left:
+            path.unlink()
+    assert step_photos.send(team.contractor, case, "during")["complete"]
 
 
 def test_a_photo_is_taken_off(team, case):
