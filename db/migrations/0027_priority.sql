@@ -264,6 +264,8 @@ BEGIN
         PERFORM priority_begin(NEW.id);
     ELSIF NEW.ends_on <> OLD.ends_on THEN
         UPDATE priority_rule SET version = version + 1 WHERE plan_id = NEW.id;
+        INSERT INTO job (queue, kind, unique_key, region) VALUES ('upkeep', 'priority_settle', 'priority_settle:p' || pg_current_xact_id(), NEW.region)
+        ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
 END $$;
@@ -289,18 +291,22 @@ BEGIN
     RETURN settled;
 END $$;
 
--- Every stored score and place in the list beside what it should be; nothing, when all is right and settled.
-CREATE FUNCTION priority_differences() RETURNS TABLE (case_id bigint, stored int, right_score int, what text)
+-- Every stored score and place in the list of a plan (NULL: of all) that is not what it should be.
+CREATE FUNCTION priority_differences(plan_code text) RETURNS TABLE (case_id bigint, stored int, right_score int, what text)
 LANGUAGE sql STABLE AS $$
+    WITH wanted AS MATERIALIZED (
+        SELECT id FROM plan WHERE plan_code IS NULL OR code = plan_code
+    ), waiting AS MATERIALIZED (
+        SELECT c.*, coalesce(c.resume_stage, c.stage) AS waits FROM retrofit_case c
+        WHERE c.plan_id IN (SELECT id FROM wanted) AND coalesce(c.resume_stage, c.stage) IN ('registered', 'approved')
+    )
     SELECT coalesce(w.case_id, c.id), w.score, s.score, CASE WHEN w.case_id IS NULL THEN 'not listed' WHEN c.id IS NULL THEN 'does not wait'
         WHEN w.score <> s.score THEN 'score' ELSE 'place' END
-    FROM case_priority w
-    FULL JOIN (SELECT *, CASE stage WHEN 'suspended' THEN resume_stage ELSE stage END AS waiting FROM retrofit_case
-               WHERE CASE stage WHEN 'suspended' THEN resume_stage ELSE stage END IN ('registered', 'approved')) AS c
-        ON c.plan_region = w.plan_region AND c.id = w.case_id
+    FROM (SELECT * FROM case_priority WHERE plan_id IN (SELECT id FROM wanted)) AS w
+    FULL JOIN waiting c ON c.plan_region = w.plan_region AND c.id = w.case_id
     LEFT JOIN priority_score s ON s.plan_region = c.plan_region AND s.case_id = c.id
     WHERE w.case_id IS NULL OR c.id IS NULL OR w.score <> s.score OR w.registered_on <> s.registered_on OR w.region <> c.region
-       OR w.county <> county_of(c.region) OR w.stage <> c.waiting OR w.plan_id <> c.plan_id
+       OR w.county <> county_of(c.region) OR w.stage <> c.waits OR w.plan_id <> c.plan_id
        OR w.turn <> priority_turn(s.score, s.registered_on, w.case_id) $$;
 
 ALTER TABLE priority_rule ENABLE ROW LEVEL SECURITY;

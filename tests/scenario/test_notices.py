@@ -7,6 +7,7 @@ import needs
 import pytest
 import step_approve
 import test_sheets
+from conftest import People
 from stages import bring_in, bring_in_rows, move
 from team import Team
 
@@ -14,9 +15,12 @@ numbers = itertools.count(1)
 APPROVED, SURVEYED = "2023-03-01T02:00:00Z", "2023-03-09T02:00:00Z"
 
 
-@pytest.fixture
-def team(people):
-    return Team(people)
+@pytest.fixture(scope="module")
+def team(server, admin_session):
+    everybody = People(admin_session)
+    yield Team(everybody)
+    for client in everybody.made:
+        client.close()
 
 
 @pytest.fixture
@@ -117,6 +121,19 @@ def test_who_is_listed(team, plan):
     assert not team.county.get("/notices", query={"plan": plan, "region": "630106"}).items
     assert not team.county.get("/notices", query={"plan": plan, "state": "running"}).items
     assert team.manager.get(f"/notices/{mine['id']}").json == {**mine.json, "open_objections": 0}
+
+
+def test_a_notice_asked_for_twice_is_posted_once(team, plan):
+    first, second = approved(team, plan, 2)
+    body = {"region": "640324", "cases": [{"case": first}, {"case": first}]}
+    answers = [team.county.post(f"/plans/{plan}/notices", body, key=f"notice-{plan}", expect=201).json for _ in range(2)]
+    assert answers[0] == answers[1] and answers[0]["cases"] == 1
+    team.county.post(f"/plans/{plan}/notices", {"region": "640324"}, key=f"notice-{plan}", expect=422, code="idempotency_key_reused")
+    assert post(team, plan)["cases"] == 1  # the second alone
+    # An approval that was taken back and made again is another one, and asks for another notice.
+    team.county.post(f"/cases/{second}/take-back", {})
+    move(team.county, second, "approved")
+    assert post(team, plan)["cases"] == 1
 
 
 def test_where_a_notice_may_be(team, plan, people):
