@@ -80,12 +80,12 @@ def comes_in(world):
 
 
 def is_approved(world, case):
-    #judged = world.county.get(f"/cases/{case}/eligibility")
-    #assert judged["eligible"], judged
+    judged = world.county.get(f"/cases/{case}/eligibility")
+    assert judged["eligible"], judged
     (poorer,) = bring_in_rows(world.county, [needs.row(PLAN, **{"经济状况": "一般"})], PLAN).values()
     assert refuse(world.county, poorer, "approved", "not_eligible", APPROVED) == world.county.get(f"/cases/{poorer}")["eligibility_reasons"]
-    #waiting = [one["case"] for one in world.county.pages(f"/plans/{PLAN}/waiting-list", stage="registered")]
-    #assert waiting.index(case) < waiting.index(poorer)
+    waiting = [one["id"] for one in world.county.pages(f"/plans/{PLAN}/waiting-list", stage="registered")]
+    assert waiting.index(case) < waiting.index(poorer)
     for nobody in (world.assessor, world.contractor):
         nobody.post(f"/cases/{case}/transitions", {"to": "approved"}, expect=404)
     refuse(world.county, case, "approved", "happened_in_future", "2035-01-01T00:00:00Z")
