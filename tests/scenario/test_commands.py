@@ -173,7 +173,7 @@ def test_what_the_api_refuses_the_command_refuses(database, admin):
             (["", "--role", "admin"], "NAME: 1 to 64 characters"), (["x" * 65, "--role", "admin"], "NAME: 1 to 64 characters"),
             (["x", "--role", "manager"], "--region: This role needs a region"), (["x", "--role", "manager", "--region", "64"], "--region: a region code"),
             (["x", "--role", "manager", "--region", "999999"], "--region: There is no such region"),
-            (["x", "--role", "contractor"], "--contractor: This role needs"), (["x", "--role", "admin", "--contractor", "c"], "--contractor: A contractor does not"),
+            (["x", "--role", "contractor"], "--contractor: A contractor is needed"), (["x", "--role", "admin", "--contractor", "c"], "--contractor: A contractor does not"),
             (["x", "--role", "centre"], "--centre: This role needs"), (["x", "--role", "admin", "--centre", "c"], "--centre: A centre does not"),
             (["admin", "--role", "admin"], "NAME: The user name is taken"), (["x", "--role", "admin", "--password", "Geheim-1"], "--password: no such option"),
             (["x", "--role", "admin", "--password-file", "/nowhere"], "--password-file: /nowhere: cannot be read")):

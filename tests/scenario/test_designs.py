@@ -353,11 +353,11 @@ def test_the_step_that_others_take(world):
 
 
 def test_naughty_texts_come_back(world):
-    """Every fourth string as the reason of a change, as why it was rejected, and as why a payment was reversed."""
+    """Every eighth string as the reason of a change, as why it was rejected, and as why a payment was reversed."""
     case, paid = world.designed(), world.designed([world.item(price=100000)])
     world.walk(paid, "accepted", begin="assigned")
     taken = dict.fromkeys(("reason", "note", "reversal"), 0)
-    for text in naughty()[::4]:
+    for text in naughty()[::8]:
         order = accepted_or_4xx(world.county, "POST", f"/cases/{case}/change-orders", {"reason": text, "items": [{"op": "change", "number": 1, "price": 20000}]})
         if order:
             assert order["reason"] == text
@@ -369,4 +369,4 @@ def test_naughty_texts_come_back(world):
         back = accepted_or_4xx(world.manager, "POST", f"/payments/{payment}/reversal", {"reason": text})
         assert back is None or back["note"] == text
         taken["reversal"] += bool(back)
-    assert min(taken.values()) > 110, taken
+    assert min(taken.values()) > 50, taken
