@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 import processes
 import pytest
@@ -172,6 +173,8 @@ def client_of(contract):
 
 def pytest_addoption(parser):
     parser.addoption("--keep", action="store_true", help="keep the database and the logs")
+    parser.addoption("--half", type=int, choices=(1, 2), help="only this half of the files, for two runs side by side")
+    parser.addoption("--exercised", type=Path, metavar="DIR", help="keep there which endpoints were exercised; or read it there")
 
 
 def pytest_configure(config):
@@ -180,10 +183,31 @@ def pytest_configure(config):
     config.tantu_started = time.monotonic()
 
 
-def pytest_collection_modifyitems(items):
-    """These look back on all the others."""
-    last = ["test_observability.py", "test_every_endpoint.py"]
-    items.sort(key=lambda item: last.index(item.path.name) + 1 if item.path.name in last else 0)
+LAST = ["test_observability.py", "test_every_endpoint.py"]  # these look back on all the others
+
+
+def halves(files):
+    """The files in two halves of about the same length; what looks back is in both."""
+    half = [[], []]
+    for file in sorted((file for file in files if file.name not in LAST), key=lambda file: (-file.stat().st_size, file.name)):
+        min(half, key=lambda files: sum(one.stat().st_size for one in files)).append(file)
+    return [set(files) | {file for file in half[0][0].parent.glob("test_*.py") if file.name in LAST} for files in half]
+
+
+def pytest_collection_modifyitems(config, items):
+    half = config.getoption("--half")
+    if half:
+        mine = halves({item.path for item in items})[half - 1]
+        config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
+        items[:] = [item for item in items if item.path in mine]
+    items.sort(key=lambda item: LAST.index(item.path.name) + 1 if item.path.name in LAST else 0)
+
+
+def pytest_sessionfinish(session):
+    folder, contract = session.config.getoption("--exercised"), session.config.tantu_contract
+    if folder and contract and session.config.getoption("--half"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{session.config.getoption('--half')}.json").write_text(json.dumps(sorted(contract.exercised)), encoding="utf-8")
 
 
 @pytest.hookimpl(hookwrapper=True)
