@@ -11,8 +11,11 @@
 #define BIRTHS_AT_ONCE "1000"
 #define COMPARED_AT_ONCE "2000"
 
+enum { TURN_MS = 10000 }; /* then others of the queue have theirs, and the search goes on at its next time */
+
 struct search {
 	struct job *job;
+	uint64_t begun; /* ms, by the loop's clock */
 	struct arena *arena;
 	struct db_value values[2];
 };
@@ -52,6 +55,11 @@ static void finish(struct search *s)
 	submit(s, steps, 1, on_finished);
 }
 
+static bool is_over(const struct search *s)
+{
+	return job_should_stop(s->job) || uv_now(s->job->options->loop) - s->begun > TURN_MS;
+}
+
 static void compare(struct search *s);
 
 static void on_compared(void *context, const struct db_reply *reply)
@@ -59,7 +67,7 @@ static void on_compared(void *context, const struct db_reply *reply)
 	struct search *s = context;
 	if (reply->outcome != DB_OK)
 		give_up(s, reply);
-	else if (db_get_int(&reply->rows[0], 0, 0) > 0 && !job_should_stop(s->job))
+	else if (db_get_int(&reply->rows[0], 0, 0) > 0 && !is_over(s))
 		compare(s);
 	else
 		finish(s);
@@ -90,7 +98,7 @@ static void on_stored(void *context, const struct db_reply *reply)
 	struct search *s = context;
 	if (reply->outcome != DB_OK)
 		give_up(s, reply);
-	else if (job_should_stop(s->job))
+	else if (is_over(s))
 		finish(s);
 	else
 		take_births(s);
@@ -142,6 +150,7 @@ void duplicates_start(struct job *job)
 	struct search *s = calloc(1, sizeof *s);
 	INVARIANT(s);
 	s->job = job;
+	s->begun = uv_now(job->options->loop);
 	s->arena = arena_new(1u << 20);
 	INVARIANT(s->arena);
 	take_births(s);

@@ -25,7 +25,7 @@ BEGIN
 END $$;
 CREATE TRIGGER person_added AFTER INSERT ON person REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION person_added();
 INSERT INTO job (queue, kind, unique_key, schedule, max_attempts)
-VALUES ('upkeep', 'duplicates_scan', 'duplicates_scan', 'every 30 seconds', 1000000);
+VALUES ('upkeep', 'duplicates_scan', 'duplicates_scan', 'every 15 seconds', 1000000);
 
 CREATE SEQUENCE duplicate_number;
 -- A pair of people, the lower id first: once it is judged it is never asked again.

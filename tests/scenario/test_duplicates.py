@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Possible duplicates: found with their reasons, judged once, merged and put back exactly; totals stay right all the way."""
 import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
 
 import needs
 import pytest
@@ -507,6 +509,35 @@ def test_three_of_one_person_and_the_order_of_undoing(manager, database):
     manager.post(f"/duplicates/{second}/undo", {})
     manager.post(f"/duplicates/{first}/undo", {})
     assert manager.get(f"/duplicates/{third}")["state"] == "open" and pair.everything() == before
+
+
+def test_merges_that_share_people_at_the_same_time(manager, database, make_server, client_of):
+    """Two servers, every pair of three registrations both ways at once: whoever is first wins, and what comes of it can be undone."""
+    pair = Pair(manager, database, twin_rows(3))
+    before, listed = pair.everything(), pairs(database, *pair.people)
+    second = make_server("serve", "--no-work")
+    wishes = [(number, keep) for number, _, _ in listed for keep in database.sql("SELECT low, high FROM duplicate WHERE id = %s", number)[0]]
+
+    def merge(at):
+        client = manager.clone(second if at % 2 else None)
+        try:
+            body = json.dumps({"is": "both", "keep": wishes[at][1]}).encode()
+            return client._send("POST", f"/api/v1/duplicates/{wishes[at][0]}/resolution", body, {
+                "Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}, 60)
+        finally:
+            client.close()
+    with ThreadPoolExecutor(len(wishes)) as pool:
+        answers = list(pool.map(merge, range(len(wishes))))
+    assert {answer.status for answer in answers} <= {200, 409}, answers
+    done = [wishes[at][0] for at, answer in enumerate(answers) if answer.status == 200]
+    assert len(done) == len(set(done)) == 2  # three registrations, two merges
+    stages = [manager.get(f"/cases/{case}")["stage"] for case in pair.cases]
+    assert sorted(stages) == ["registered", "withdrawn", "withdrawn"]
+    assert len(manager.get(f"/cases/{pair.cases[stages.index('registered')]}/persons").items) == 1
+    for number in sorted(done, key=lambda number: database.sql("SELECT merged_at FROM duplicate_merge WHERE duplicate_id = %s", number), reverse=True):
+        manager.post(f"/duplicates/{number}/undo", {})
+    assert pair.everything() == before
+    totals_agree(database)
 
 
 def test_pairs_within_a_merged_household_are_settled_with_it(manager, database):

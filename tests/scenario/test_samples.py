@@ -3,13 +3,16 @@
 import hashlib
 import itertools
 import math
+import os
+import re
+import subprocess
 from datetime import datetime, timedelta, timezone
 
 import needs
 import psycopg2
 import pytest
 from conftest import People
-from processes import wait_until
+from processes import ROOT, wait_until
 from stages import bring_in_rows, move, walk
 
 HUANGZHONG, CHENGBEI = "630106101", "630105001"
@@ -107,6 +110,20 @@ def test_anybody_redraws_it_to_the_same_list(field, seed):
     picked = {case["id"]: (case["position"], case["hash"]) for case in listed(field.manager, sample["id"], "cases")}
     assert picked == redraw(frame, strata, seed) and len(picked) == 8
     assert sample["seed"] == seed and sample["drawn_at"] > sample["seed_at"] > sample["frozen_at"]
+
+
+def test_the_page_about_it_says_how_with_sha256sum(field, tmp_path):
+    """The lines of docs/sampling.md themselves."""
+    sample = field.drawn(seed := "03 08 17 21 24 30 + 11 '\\n%s")
+    lines = re.search(r"```sh\n(.*?)```", (ROOT / "docs" / "sampling.md").read_text(encoding="utf-8"), re.DOTALL)[1].replace("firm-a", field.firms[0])
+    frame = listed(field.auditor, sample["id"], "frame")
+    (tmp_path / "frame.tsv").write_text("".join(f"{one['id']}\t{one['county']}\t{one['contractor']}\n" for one in frame), encoding="utf-8")
+    said = subprocess.run(["bash", "-euc", lines], cwd=tmp_path, env={**os.environ, "seed": seed}, stdout=subprocess.PIPE, text=True, check=True)
+    *drawn, digest = said.stdout.splitlines()
+    assert digest.split()[0] == sample["digest"]
+    picked = sorted((one["position"], f"{one['hash']} {one['id']}") for one in listed(field.manager, sample["id"], "cases")
+                    if one["id"] in field.cases["630106", field.firms[0]])
+    assert drawn == [line for _, line in picked] and len(drawn) == 3
 
 
 def test_another_seed_draws_others(field):
