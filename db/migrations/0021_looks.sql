@@ -116,20 +116,21 @@ BEGIN
         SELECT mine.photo AS hash, 0 AS distance UNION ALL
         SELECT n.hash, n.distance FROM photo_looks_near(mine.looks, 7) AS n WHERE n.hash <> mine.photo
     ), theirs AS (
-        SELECT DISTINCT ON (c.plan_region, c.household_id) u.plan_region, u.id, u.photo, a.distance
+        SELECT DISTINCT ON (c.plan_region, c.household_id) u.plan_region, u.id, u.photo, c.household_id, a.distance
         FROM alike a JOIN case_photo u ON u.photo = a.hash JOIN retrofit_case c ON c.plan_region = u.plan_region AND c.id = u.case_id
         JOIN plan l ON l.id = c.plan_id
         WHERE u.removed_at IS NULL AND u.slot <> 'signature' AND a.distance <= greatest(l.looks_within, mine.looks_within)
-          AND NOT photo_same_people(c.plan_region, c.household_id, mine.plan_region, mine.household_id)
         ORDER BY c.plan_region, c.household_id, a.distance, u.id
-    ), nearest AS (
-        SELECT * FROM theirs ORDER BY distance, id LIMIT 10
+    ), nearest AS ( -- (who they are is asked of one after the other, until there are ten)
+        SELECT t.* FROM (SELECT * FROM theirs ORDER BY distance, id OFFSET 0) AS t
+        WHERE NOT photo_same_people(t.plan_region, t.household_id, mine.plan_region, mine.household_id) LIMIT 10
     ), kept AS ( -- (one that is being removed is waited for and then left out)
         SELECT n.* FROM nearest n JOIN case_photo u ON u.plan_region = n.plan_region AND u.id = n.id
         WHERE u.removed_at IS NULL FOR SHARE OF u
     ), made AS (
         INSERT INTO photo_flag (first_use, second_use, distance, same_bytes)
         SELECT least(k.id, mine.id), greatest(k.id, mine.id), k.distance, k.photo = mine.photo FROM kept k
+        ORDER BY 1, 2 -- in one order everywhere, so that comparisons at once do not wait in a circle
         ON CONFLICT DO NOTHING RETURNING id, first_use, second_use
     ), sides AS (
         INSERT INTO photo_flag_side (flag_id, plan_region, photo_use, case_id)

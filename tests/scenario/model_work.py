@@ -220,7 +220,7 @@ class Photos:
             return "photo_of_another"
         if case.stage in ("accepted", "closed"):
             return "photo_too_late"
-        if number in case.survey_signatures and case.stage != "approved":
+        if number in case.survey_signatures and case.stage != "approved" or number in (one.signature for one in case.inspections):
             return "signature_kept"
         case.photos[number].gone = True
         return None
@@ -296,7 +296,7 @@ class Acceptance:
             return "signature_missing"
         if last.satisfaction is None:
             return "satisfaction_missing"
-        return "happened_before_last" if day < last.day else None
+        return "happened_before_last" if day < last.day else self.photo_gate(case, "after") or self.mended(case)
 
     @staticmethod
     def rework_gate(case, day):
