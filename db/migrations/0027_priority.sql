@@ -292,7 +292,7 @@ BEGIN
 END $$;
 
 -- Every stored score and place in the list of a plan (NULL: of all) that is not what it should be.
-CREATE FUNCTION priority_differences(plan_code text) RETURNS TABLE (case_id bigint, stored int, right_score int, what text)
+CREATE FUNCTION priority_differences(plan_code text DEFAULT NULL) RETURNS TABLE (case_id bigint, stored int, right_score int, what text)
 LANGUAGE sql STABLE AS $$
     WITH wanted AS MATERIALIZED (
         SELECT id FROM plan WHERE plan_code IS NULL OR code = plan_code
