@@ -55,8 +55,9 @@ struct endpoint {
 	unsigned roles;
 	const struct field *query, *body;
 	struct way way[WAYS];
-	int status;                   /* of success: 200 unless set */
-	const char *page;             /* lists: the column a page goes on after: "code", or a number */
+	int status;       /* of success: 200 unless set */
+	const char *page; /* lists: the column a page goes on after: a number, or the texts "code" and
+			     "_cursor" */
 	request_step *const *steps;   /* NULL ends; instead of ask + answer */
 	const struct http_sink *sink; /* the body is not JSON: it is streamed here; steps answer */
 	const char *takes;            /* of a streamed body: "text/csv" or several with blanks */

@@ -330,7 +330,8 @@ static enum step take_page(struct request *r, struct slice name, struct slice te
 		r->limit = (int)n;
 		return STEP_NEXT;
 	}
-	bool by_number = strcmp(r->route->endpoint->page, "code") != 0;
+	const char *page = r->route->endpoint->page;
+	bool by_number = strcmp(page, "code") != 0 && strcmp(page, "_cursor") != 0;
 	if (by_number && (!slice_to_u64(text, &n) || n > INT64_MAX))
 		return wrong(r, "cursor_invalid", "after", "Take it from a Link header.");
 	r->after = arena_text(http_arena(r->x), text);

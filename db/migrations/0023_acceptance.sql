@@ -330,6 +330,9 @@ CREATE TRIGGER follow_up_tells AFTER UPDATE OF outcome ON follow_up FOR EACH ROW
 CREATE TYPE follow_up_answer AS (
     _verdict text, _field text, "case" bigint, number int, due_on date, state text, happened_at timestamptz, done_at timestamptz,
     outcome text, note text, account bigint, reminded_at timestamptz, version int);
+CREATE FUNCTION follow_up_shown(f follow_up, verdict text, field text) RETURNS follow_up_answer LANGUAGE sql STABLE AS $$
+    SELECT (verdict, field, f.case_id, f.number, f.due_on, f.state, f.happened_at, f.done_at, f.outcome, f.note, f.account_id,
+        f.reminded_at, f.version)::follow_up_answer $$;
 CREATE FUNCTION follow_up_end(wanted_id bigint, wanted text, if_match int, happened timestamptz, what text, said text)
 RETURNS follow_up_answer LANGUAGE plpgsql AS $$
 DECLARE
@@ -352,8 +355,32 @@ BEGIN
         WHERE u.plan_region = f.plan_region AND u.case_id = f.case_id AND u.acceptance = f.acceptance AND u.number = f.number
         RETURNING * INTO f;
     END IF;
-    RETURN (verdict, CASE WHEN verdict = 'note_required' THEN '/note' ELSE '/happened_at' END, f.case_id, f.number, f.due_on, f.state,
-        f.happened_at, f.done_at, f.outcome, f.note, f.account_id, f.reminded_at, f.version)::follow_up_answer;
+    RETURN follow_up_shown(f, verdict, CASE WHEN verdict = 'note_required' THEN '/note' ELSE '/happened_at' END);
+END $$;
+
+-- Who ended a follow-up takes that back. The case is locked first, as in follow_ups_make: of an acceptance that was revoked
+-- meanwhile nothing is open again.
+CREATE FUNCTION follow_up_take_back(wanted_id bigint, wanted text, if_match int) RETURNS follow_up_answer LANGUAGE plpgsql AS $$
+DECLARE
+    c retrofit_case;
+    f follow_up;
+    verdict text;
+BEGIN
+    SELECT * INTO c FROM retrofit_case s WHERE s.plan_region = plan_region_of(wanted_id) AND s.id = wanted_id FOR NO KEY UPDATE;
+    SELECT * INTO f FROM follow_up u WHERE u.plan_region = c.plan_region AND u.case_id = c.id AND u.number::text = wanted
+    ORDER BY u.acceptance DESC LIMIT 1 FOR UPDATE;
+    verdict := CASE
+        WHEN f.case_id IS NULL THEN 'not_found'
+        WHEN if_match <> f.version THEN 'stale'
+        WHEN f.state <> 'done' THEN 'nothing_to_take_back'
+        WHEN f.account_id <> scope_account() THEN 'not_your_action' END;
+    IF verdict IS NULL THEN
+        UPDATE follow_up u SET state = CASE WHEN acceptance_of(c) = f.acceptance THEN 'open' ELSE 'cancelled' END, happened_at = NULL,
+            done_at = NULL, outcome = NULL, note = '', account_id = NULL, version = u.version + 1
+        WHERE u.plan_region = f.plan_region AND u.case_id = f.case_id AND u.acceptance = f.acceptance AND u.number = f.number
+        RETURNING * INTO f;
+    END IF;
+    RETURN follow_up_shown(f, verdict, NULL);
 END $$;
 
 INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES

@@ -111,6 +111,12 @@ WITH answer AS (
     SELECT * FROM follow_up_end($3::bigint, $4::text, $5::int, $6::timestamptz, $7::text, $8::text)
 )
 
+-- name: follow_up_take_back :write key=3
+-- $3 case, $4 number, $5 if-match
+WITH answer AS (
+    SELECT * FROM follow_up_take_back($3::bigint, $4::text, $5::int)
+)
+
 -- name: acceptance_rule_get :one
 SELECT p.code AS plan, r.rework_days,
        (SELECT coalesce(json_agg(json_build_object('months', m) ORDER BY m), '[]') FROM unnest(r.follow_up_months) AS m) AS follow_ups, r.version

@@ -326,6 +326,26 @@ def accepted_and_settled(county):
     return case
 
 
+def test_who_ended_a_follow_up_takes_it_back(county):
+    case = accepted_and_settled(county)
+    path = f"/cases/{case}/follow-ups/1/take-back"
+    county.assessor.post(path, {}, expect=422, code="nothing_to_take_back")
+    tag = result(county, case, outcome="broken", note="错了").etag
+    county.county.post(path, {}, expect=403, code="not_your_action")
+    county.assessor.post(path, {}, match='"1"', expect=412, code="stale")
+    county.people.assessor("640324").post(path, {}, expect=404, code="not_found")
+    county.contractor.post(path, {}, expect=403, code="role_not_allowed")
+    back = county.assessor.post(path, {}, match=tag, key="back-once")
+    assert county.assessor.post(path, {}, match=tag, key="back-once").json == back.json
+    assert (back["state"], back["outcome"], back["note"], back["account"], back["done_at"]) == ("open", None, "", None, None)
+    assert follow_ups(county, case) == BOTH
+    result(county, case, outcome="in_use")
+    # Of an acceptance that was revoked meanwhile nothing is open again.
+    move(county.manager, case, "built", REVOKED)
+    assert county.assessor.post(path, {})["state"] == "cancelled"
+    assert follow_ups(county, case) == CANCELLED
+
+
 def test_two_results_at_once_are_one(county):
     case, statuses = accepted_and_settled(county), []
     clients = [county.county.clone() for _ in range(4)]

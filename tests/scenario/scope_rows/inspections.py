@@ -9,6 +9,7 @@ STATEMENTS = {
     "follow_ups_of_assessor": (lambda w: ["tongxin", None, None, None, None, 200], ()),
     "follow_ups_of_case": (lambda w: [w["case"]], ()),
     "follow_up_end": (lambda w: [None, None, w["case"], 1, None, "2023-08-01T02:00:00Z", "in_use", None], ()),
+    "follow_up_take_back": (lambda w: [None, None, w["case"], 1, None], ()),
     "acceptance_rule_put": (lambda w: [None, None, "tongxin", None, 5, "[]"], {"plan", "rework_days", "follow_ups", "version"}),
 }
 EXCEPTED = {"acceptance_rule_get": "rules of plans are no secret within the service"}
