@@ -13,12 +13,12 @@ _numbers = itertools.count(1)
 
 
 def at_once(requests):
-    """Posts them all at the same time: (client, path, body); the answers."""
+    """Sends them all at the same time: (client, path, body, method unless it is POST); the answers, as they come."""
     answers = []
 
-    def post(client, path, body):
+    def post(client, path, body, method="POST"):
         own = client.clone()
-        answers.append(own._send("POST", f"/api/v1{path}", body, {"Authorization": f"Bearer {own.token}", "Content-Type": "application/json"}, 60))
+        answers.append(own._send(method, f"/api/v1{path}", body, {"Authorization": f"Bearer {own.token}", "Content-Type": "application/json"}, 60))
         own.close()
 
     threads = [threading.Thread(target=post, args=request) for request in requests]
