@@ -6,15 +6,12 @@
 #include "api/photo_upload.h"
 #include "api/engine.h"
 #include "api/photo_range.h"
+#include "api/photo_take.h"
 #include "service/folder.h"
-#include "service/log.h"
-#include "service/photo_copies.h"
-#include "service/photo_looks.h"
 #include "service/photo_part.h"
 #include "service/photo_store.h"
 #include <dirent.h>
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,16 +25,11 @@ struct sending {
 	char name[100], uuid[PHOTO_UUID_BYTES], case_id[24], most[12];
 	struct photo_range range;
 	uint64_t end; /* behind the last byte that may come */
-	bool has_digest, digest_fits, crowded, memory_lacks;
+	bool has_digest, crowded;
 	unsigned char digest[PHOTO_DIGEST_BYTES];
 	int error; /* errno: our disk failed, not the photo */
 	uint64_t kept;
-	int held; /* the store's shard, -1 */
-	struct photo_header header;
-	enum photo_refusal refusal;
-	unsigned char print[VAULT_INDEX_BYTES];
-	char facts[400], looks[24];
-	bool has_looks;
+	struct photo_taken taken;
 };
 
 /* What has come stays, unless it was discarded. */
@@ -45,8 +37,7 @@ static void sending_end(struct request *r)
 {
 	struct sending *s = r->own;
 	photo_part_close(&s->part);
-	if (s->held >= 0)
-		close(s->held);
+	photo_taken_end(&s->taken);
 	free(s);
 	r->own = NULL;
 }
@@ -57,7 +48,7 @@ static struct sending *sending_new(struct request *r, const char uuid[PHOTO_UUID
 	INVARIANT(s);
 	r->own = s;
 	r->own_end = sending_end;
-	s->held = -1;
+	s->taken.held = -1;
 	memcpy(s->uuid, uuid, PHOTO_UUID_BYTES);
 	snprintf(s->case_id, sizeof s->case_id, "%.*s", (int)r->path_value[0].len, r->path_value[0].at);
 	snprintf(s->most, sizeof s->most, "%d", r->api->options.photos_per_case);
@@ -246,78 +237,17 @@ const struct http_sink photo_sink = { on_chunk, on_end, on_abort };
 
 /* --- all of them --- */
 
-static void write_facts(struct sending *s)
-{
-	static const char *const kinds[] = {
-		[PHOTO_JPEG] = "jpeg", [PHOTO_PNG] = "png", [PHOTO_WEBP] = "webp"
-	};
-	const struct photo_header *h = &s->header;
-	bool lies = h->orientation >= 5; /* width and height are those of the upright picture */
-	char place[100] = "";
-	if (h->has_place)
-		snprintf(place, sizeof place, ",\"longitude\":%.8f,\"latitude\":%.8f", h->longitude,
-			 h->latitude);
-	snprintf(s->facts, sizeof s->facts,
-		 "{\"kind\":\"%s\",\"bytes\":%llu,\"width\":%u,\"height\":%u,\"captured\":\"%s\"%s}",
-		 kinds[h->kind], (unsigned long long)s->kept, lies ? h->height : h->width,
-		 lies ? h->width : h->height, h->captured, place);
-}
-
-/* The original last: while it is not there, nothing of it counts. */
-static bool put_files(const struct api_options *o, const char *hex, struct slice bytes,
-		      const struct photo_copies *copies)
-{
-	return photo_store_put(o->vault, o->photos, hex, PHOTO_THUMB, copies->thumb) &&
-	       photo_store_put(o->vault, o->photos, hex, PHOTO_VIEW, copies->view) &&
-	       photo_store_put(o->vault, o->photos, hex, PHOTO_ORIGINAL, bytes);
-}
-
-static void keep(const struct api_options *o, struct sending *s, struct slice bytes,
-		 const struct photo_copies *copies)
-{
-	char hex[PHOTO_HEX_BYTES];
-	int64_t looks = 0;
-	vault_fingerprint(o->vault, bytes, s->print);
-	photo_hex(s->print, hex);
-	write_facts(s);
-	s->has_looks = photo_looks(copies->grey, &looks);
-	snprintf(s->looks, sizeof s->looks, "%lld", (long long)looks);
-	s->held = photo_store_hold(o->photos, hex);
-	if (s->held < 0 || !put_files(o, hex, bytes, copies))
-		s->error = errno;
-}
-
-static void examine(const struct api_options *o, struct sending *s, struct slice bytes)
-{
-	unsigned char digest[crypto_hash_sha256_BYTES];
-	struct photo_copies copies;
-	size_t need;
-	_Static_assert(crypto_hash_sha256_BYTES == PHOTO_DIGEST_BYTES, "a SHA-256");
-	crypto_hash_sha256(digest, (const unsigned char *)bytes.at, bytes.len);
-	s->digest_fits = !s->has_digest || memcmp(digest, s->digest, sizeof digest) == 0;
-	if (!s->digest_fits)
-		return;
-	if (photo_header_read(bytes, true, &photo_most, &s->header, &need) != PHOTO_READ) {
-		s->refusal = s->header.refusal;
-		return;
-	}
-	enum photo_decoded decoded = photo_copies_make(bytes, &s->header, &copies, &s->refusal);
-	s->memory_lacks = decoded == PHOTO_DECODE_NO_MEMORY;
-	if (decoded != PHOTO_DECODED)
-		return;
-	keep(o, s, bytes, &copies);
-	photo_copies_free(&copies);
-}
-
-static void finish_in_pool(struct request *r)
+static void take_in_pool(struct request *r)
 {
 	struct sending *s = r->own;
+	const struct api_options *o = &r->api->options;
 	unsigned char *bytes = malloc(s->kept + !s->kept);
-	s->memory_lacks = !bytes;
+	s->taken.memory_lacks = !bytes;
 	if (bytes && !photo_part_read(s->part, bytes))
-		s->error = errno;
+		s->taken.error = errno;
 	else if (bytes)
-		examine(&r->api->options, s, (struct slice){ (char *)bytes, s->kept });
+		photo_take(o->vault, o->photos, (struct slice){ (char *)bytes, s->kept },
+			   s->has_digest ? s->digest : NULL, &s->taken);
 	free(bytes);
 }
 
@@ -344,7 +274,7 @@ static enum step step_received(struct request *r)
 	s->kept = photo_part_bytes(s->part);
 	if (s->range.given && s->kept != s->range.all)
 		return answer_partial(r, s);
-	return engine_take_turn(r, TURN_PHOTO, finish_in_pool);
+	return engine_take_turn(r, TURN_PHOTO, take_in_pool);
 }
 
 /* What came is not what is wanted: it is forgotten, so that it can be sent anew. */
@@ -352,27 +282,28 @@ static enum step refuse_photo(struct request *r, struct sending *s)
 {
 	photo_part_discard(&s->part);
 	r->header = NULL;
-	if (!s->digest_fits)
+	if (s->taken.digest_wrong)
 		return problem(r, 422, "photo_digest_wrong", NULL,
 			       "It did not come as it was sent: send it again.");
-	return problem(r, s->refusal == PHOTO_REFUSED_HEIC ? 415 : 422, photo_refusal_code(s->refusal), NULL,
-		       photo_refusal_hint(s->refusal));
+	return problem(r, s->taken.refusal == PHOTO_REFUSED_HEIC ? 415 : 422,
+		       photo_refusal_code(s->taken.refusal), NULL, photo_refusal_hint(s->taken.refusal));
 }
 
 static enum step step_checked(struct request *r)
 {
 	struct sending *s = r->own;
-	if (s->error)
-		return problem_of_storage(r, s->error, "photo_not_kept");
-	if (s->memory_lacks)
+	const struct photo_taken *t = &s->taken;
+	if (t->error)
+		return problem_of_storage(r, t->error, "photo_not_kept");
+	if (t->memory_lacks)
 		return problem(r, 503, "try_again", NULL, NULL);
-	if (!s->digest_fits || s->refusal != PHOTO_NOT_REFUSED)
+	if (t->digest_wrong || t->refusal != PHOTO_NOT_REFUSED)
 		return refuse_photo(r, s);
 	r->header = offset_header(r, s->kept);
-	r->step_value[SLOT_PRINT] = db_bytes(s->print, sizeof s->print);
-	r->step_value[SLOT_FACTS] = db_text(s->facts);
-	r->step_value[SLOT_LOOKS] = s->has_looks ? db_text(s->looks) : DB_NULL;
-	return engine_take_key(r, (struct slice){ (const char *)s->print, sizeof s->print });
+	r->step_value[SLOT_PRINT] = db_bytes(t->print, sizeof t->print);
+	r->step_value[SLOT_FACTS] = db_text(t->facts);
+	r->step_value[SLOT_LOOKS] = t->looks[0] ? db_text(t->looks) : DB_NULL;
+	return engine_take_key(r, (struct slice){ (const char *)t->print, sizeof t->print });
 }
 
 /* Done, or never to be done. When nobody knows, the part stays: "bytes * /ALL" asks again. */
