@@ -192,13 +192,12 @@ ORDER BY c.id LIMIT $6::int;
 
 -- name: cases_ageing :one
 -- $1 plan, $2 region: of each stage that has a limit, how many cases are how many working days past it
-WITH {{asked}}, counted AS MATERIALIZED (
-    SELECT d.stage, count(c.id) AS n, count(c.id) FILTER (WHERE c.stage_at < d.over) AS over,
-        count(c.id) FILTER (WHERE c.stage_at < d.over_5) AS over_5, count(c.id) FILTER (WHERE c.stage_at < d.over_15) AS over_15
-    FROM asked a CROSS JOIN due d LEFT JOIN LATERAL (
-        SELECT c.id, c.stage_at FROM retrofit_case c
-        WHERE c.plan_id = d.plan_id AND c.stage = d.stage AND (c.region BETWEEN a.low AND a.high) IS TRUE) AS c ON true
-    GROUP BY d.stage
+WITH {{asked}}, counted AS MATERIALIZED ( -- a stage at a time, from case_by_stage alone
+    SELECT d.stage, c.* FROM asked a CROSS JOIN due d CROSS JOIN LATERAL (
+        SELECT count(*) AS n, count(*) FILTER (WHERE c.stage_at < d.over) AS over,
+            count(*) FILTER (WHERE c.stage_at < d.over_5) AS over_5, count(*) FILTER (WHERE c.stage_at < d.over_15) AS over_15
+        FROM retrofit_case c
+        WHERE c.plan_id = d.plan_id AND c.stage = d.stage AND (c.region BETWEEN a.low AND a.high) IS TRUE) AS c
 )
 SELECT p.code AS plan, (SELECT r.code FROM region r WHERE r.place = a.low AND r.high = a.high) AS region, china_date(now()) AS "on", calendar_until() AS calendar_until,
     (SELECT json_agg(json_build_object('stage', d.stage, 'days_allowed', d.working_days, 'total', c.n, 'within', c.n - c.over,
