@@ -7,6 +7,7 @@ import json
 import threading
 
 import needs
+import psycopg2
 import pytest
 import step_order
 from processes import ROOT, wait_until
@@ -397,6 +398,29 @@ def test_a_case_assigned_to_nobody_gets_its_order_with_its_contractor(team):
     team.county.post(f"/cases/{case}/order/decline", {"reason": "x"}, expect=404)
     team.county.patch(f"/cases/{case}", {"contractor": team.firm})
     assert state(team.contractor, case) == (1, "open", None)
+
+
+def test_the_database_refuses_by_itself(team, database):
+    """As tantu_app, past all of our C: no contractor without an order, and no order that is not its case's."""
+    building, assigned = built(team, "building"), given(team)
+    account = team.manager.get("/session")["id"]
+    connection = database.connect("app")
+    connection.autocommit = False
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        for sqlstate, statement, case in (
+                ("TT001", "UPDATE retrofit_case SET contractor_id = NULL WHERE id = %s", building),
+                ("TT001", f"UPDATE retrofit_case SET contractor_id = (SELECT id FROM contractor WHERE code = '{team.other_firm}') WHERE id = %s", building),
+                ("TT001", "UPDATE retrofit_case SET contractor_id = NULL WHERE id = %s", assigned),
+                ("42501", "UPDATE work_order SET closed_at = now() WHERE case_id = %s", assigned),
+                ("42501", "DELETE FROM work_order WHERE case_id = %s", assigned),
+                ("42501", "INSERT INTO work_order (plan_region, case_id) VALUES (640324000, %s)", assigned)):
+            for name, value in (("low", 640324000), ("high", 640324999), ("role", "manager"), ("account", account)):
+                cursor.execute("SELECT set_config(%s, %s, true)", (f"tantu.{name}", str(value)))
+            with pytest.raises(psycopg2.Error) as refused:
+                cursor.execute(statement, (case,))
+            assert refused.value.pgcode == sqlstate, (statement, refused.value)
+            connection.rollback()
+    assert state(team.county, building) == (1, "accepted", None) and state(team.county, assigned) == (1, "open", None)
 
 
 # --- silence ---
