@@ -4,7 +4,7 @@ method of Plan: it answers the code of the refusal and has done nothing, or None
 import datetime
 from dataclasses import replace
 
-from model_data import BUILDERS, EVERYBODY, MOVES, OFFICE, REVOCATIONS, Event, Order, today
+from model_data import BUILDERS, EVERYBODY, MOVES, OFFICE, REVOCATIONS, Event, Notice, Objection, Order, today
 from model_work import Acceptance, Designs, Photos, Surveys
 
 
@@ -133,7 +133,7 @@ class Plan(Surveys, Designs, Photos, Acceptance):
 
     # --- public notice ---
 
-    def publish(self, who, case, starts, days):
+    def publish(self, who, case, starts, days, number):
         if who.role not in OFFICE:
             return "role_not_allowed"
         if not who.here:
@@ -143,16 +143,53 @@ class Plan(Surveys, Designs, Photos, Acceptance):
         since = case.entered("approved", "move")
         if case.stage != "approved" or since.day > starts or self.posted(case):
             return "notice_case_unfit"
-        case.notices.append((case.version, starts + datetime.timedelta(days - 1)))
+        case.notices.append(Notice(number, case.version, starts + datetime.timedelta(days - 1)))
         return None
 
     @staticmethod
     def posted(case):
+        """The last day of the notice of this wait."""
         since = case.entered("approved", "move")
-        ends = [last for version, last in case.notices if version >= since.version]
+        ends = [notice.last for notice in case.notices if notice.version >= since.version and not notice.cancelled]
         return min(ends) if ends else None
 
+    @staticmethod
+    def cancel(who, notice):
+        if who.role not in OFFICE or not who.here:
+            return "role_not_allowed" if who.role not in OFFICE else "not_found"
+        if notice.cancelled:
+            return "notice_cancelled"
+        notice.cancelled = True
+        return None
+
+    @staticmethod
+    def object(who, case, notice, number):
+        if who.role not in OFFICE or not who.here:
+            return "role_not_allowed" if who.role not in OFFICE else "not_found"
+        if notice.cancelled:
+            return "notice_cancelled"
+        case.objections.append(Objection(number, notice))
+        return None
+
+    @staticmethod
+    def resolve(who, case, objection, outcome):
+        if who.role not in OFFICE or not who.here:
+            return "role_not_allowed" if who.role not in OFFICE else "not_found"
+        if objection.state != "open":
+            return "objection_resolved"
+        objection.state = outcome
+        if outcome == "upheld" and case.stage not in ("accepted", "closed"):
+            case.eligible = False
+            case.version += 1
+        return None
+
     def notice_gate(self, case, day):
+        since = case.entered("approved", "move")
+        said = [objection.state for objection in case.objections if objection.notice.version >= since.version]
+        if "upheld" in said:
+            return "objection_upheld"
+        if "open" in said:
+            return "objection_open"
         last = self.posted(case)
         return "notice_missing" if not last else "notice_running" if day <= last else None
 

@@ -59,6 +59,21 @@ class Event:
 
 
 @dataclass
+class Notice:
+    number: int
+    version: int  # of the case
+    last: datetime.date
+    cancelled: bool = False
+
+
+@dataclass
+class Objection:
+    number: int
+    notice: Notice
+    state: str = "open"
+
+
+@dataclass
 class Order:
     firm: str
     opened: int  # version of the case
@@ -129,7 +144,8 @@ class Case:
     contractor: str = None
     assessor: Person = None
     events: list = field(default_factory=list)
-    notices: list = field(default_factory=list)  # (version of the case, last day)
+    notices: list = field(default_factory=list)
+    objections: list = field(default_factory=list)
     survey: Survey = None
     used_signatures: set = field(default_factory=set)
     survey_signatures: set = field(default_factory=set)

@@ -110,6 +110,10 @@ class Walk:
 
     def from_approved(self, case):
         posted = self.plan.posted(case)
+        if case.notices and self.likely(0.02):
+            return self.said_against(case)
+        if any(objection.state == "open" for objection in case.objections) and self.likely(0.3):
+            return self.said_against(case)
         if not posted:
             return "publish", {"who": self.one_of(*OFFICE), "starts": case.entered("approved", "move").day + DAY * self.some(0, 0, 1, -1),
                                "days": self.plan.notice_days - (1 if self.likely(0.1) else 0)}
@@ -123,6 +127,15 @@ class Walk:
         if unsigned and self.likely(0.9):
             return self.sign(case, unsigned[0])
         return self.go(case, "surveyed", *FIELD, least=max(0, ((posted - case.day).days + self.some(0, 1, 1, 1))))
+
+    def said_against(self, case):
+        """An objection, the word about it, or a notice that is called off."""
+        notice, office = case.notices[-1], self.one_of(*OFFICE)
+        if case.objections and self.likely(0.7):
+            return "resolve", {"who": office, "objection": case.objections[-1], "outcome": self.some("dismissed", "dismissed", "dismissed", "upheld")}
+        if self.likely(0.3):
+            return "cancel", {"who": office, "notice": notice}
+        return "object", {"who": office, "notice": notice}
 
     def fresh_signatures(self, case):
         return [number for number in case.photos if self.plan.is_signature(case, number) and number not in case.used_signatures]
@@ -158,7 +171,7 @@ class Walk:
         return self.go(case, "designed", *FIELD)
 
     def from_designed(self, case):
-        if self.likely(0.1):
+        if self.likely(0.35):
             return self.change(case)
         if self.likely(0.15):
             return "give", {"who": self.one_of(*OFFICE), "firm": self.some("firm", "firm2")}
@@ -166,7 +179,7 @@ class Walk:
 
     def change(self, case):
         pending = [change for change in case.changes if change.state == "pending"]
-        if pending:
+        if pending and self.likely(0.9):
             return "decide", {"who": self.one_of(*OFFICE), "change": pending[0], "approve": self.likely(0.8), "note": self.some("试验", None)}
         if case.changes and self.likely(0.1):
             return "decide", {"who": self.one_of(*OFFICE), "change": case.changes[0], "approve": True, "note": None}
@@ -195,7 +208,7 @@ class Walk:
                               "item": lacking[0], "finding": None}
 
     def from_building(self, case):
-        if self.likely(0.06):
+        if self.likely(0.1):
             return self.some(("reassign", {"who": self.one_of(*OFFICE), "firm": self.some("firm", "firm2")}), self.go(case, "assigned", *OFFICE),
                              self.change(case), self.change(case))
         return self.picture(case, "after") or self.again(case) or self.go(case, "built", "contractor", "contractor", "county")
@@ -255,7 +268,7 @@ class Walk:
     def wild(self, case):
         who = self.random.choice(self.people)
         numbers = [*case.items, 1, 2, None]
-        match = self.some("move", "move", "move", "photo", "remove", "survey", "accept", "decline", "reassign", "design", "change", "inspect", "give")
+        match = self.some("move", "move", "move", "photo", "remove", "survey", "accept", "decline", "reassign", "design", "change", "inspect", "give", "against")
         day = self.some(self.later(case), self.later(case), case.day - DAY, BEGINS - DAY, today() + 2 * DAY, None)
         return {
             "move": lambda: ("move", {"who": who, "to": self.some(*STAGES), "happened": day, "note": self.some(None, "试验"),
@@ -270,6 +283,7 @@ class Walk:
             "reassign": lambda: ("reassign", {"who": who, "firm": self.some("firm", "firm2")}),
             "give": lambda: ("give", {"who": who, "firm": self.some("firm", "firm2")}),
             "design": lambda: ("save_design", {"who": who, "items": [Item(self.some(None, 1, 4), "ramp", 1, 100)], "sources": {}, "dropped": []}),
+            "against": lambda: self.said_against(case) if case.notices else ("take_back", {"who": who}),
             "change": lambda: self.change(case), "inspect": lambda: self.inspection(case, self.fresh_signatures(case)),
         }[match]()
 
@@ -296,7 +310,20 @@ class Walk:
 
     def do_publish(self, case, who, starts, days):
         answer = self.call(who, "POST", f"/plans/{self.code}/notices", {"region": "640324", "cases": [{"case": case.id}], "starts_on": str(starts), "days": days})
-        self.compare(case, f"publish {who.name} {starts} {days}", self.plan.publish(who, case, starts, days), answer)
+        expected = self.plan.publish(who, case, starts, days, answer.json.get("id"))
+        self.compare(case, f"publish {who.name} {starts} {days}", expected, answer)
+
+    def do_cancel(self, case, who, notice):
+        answer = self.call(who, "POST", f"/notices/{notice.number}/cancel", {"note": "试验"})
+        self.compare(case, f"cancel {who.name}", self.plan.cancel(who, notice), answer)
+
+    def do_object(self, case, who, notice):
+        answer = self.call(who, "POST", f"/notices/{notice.number}/objections", {"case": case.id, "content": "试验"})
+        self.compare(case, f"object {who.name}", self.plan.object(who, case, notice, answer.json.get("id")), answer)
+
+    def do_resolve(self, case, who, objection, outcome):
+        answer = self.call(who, "POST", f"/cases/{case.id}/objections/{objection.number}/resolution", {"outcome": outcome, "note": "试验"})
+        self.compare(case, f"resolve {who.name} {outcome}", self.plan.resolve(who, case, objection, outcome), answer)
 
     def do_save_survey(self, case, who, content, match):
         findings = [{"number": number, "room": room, "problem": ROOMS[number][1], "measure": measure, "consent": consent}
