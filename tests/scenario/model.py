@@ -143,7 +143,7 @@ class Plan(Surveys, Designs, Photos, Acceptance):
         since = case.entered("approved", "move")
         if case.stage != "approved" or since.day > starts or self.posted(case):
             return "notice_case_unfit"
-        case.notices.append(Notice(number, case.version, starts + datetime.timedelta(days - 1)))
+        case.notices.append(Notice(number, case.version, starts, starts + datetime.timedelta(days - 1)))
         return None
 
     @staticmethod
@@ -168,6 +168,8 @@ class Plan(Surveys, Designs, Photos, Acceptance):
             return "role_not_allowed" if who.role not in OFFICE else "not_found"
         if notice.cancelled:
             return "notice_cancelled"
+        if today() < notice.first:
+            return "objection_time_invalid"
         case.objections.append(Objection(number, notice))
         return None
 

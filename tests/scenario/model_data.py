@@ -62,6 +62,7 @@ class Event:
 class Notice:
     number: int
     version: int  # of the case
+    first: datetime.date
     last: datetime.date
     cancelled: bool = False
 
