@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The ledger: payments, and balances by case, contractor, county and source. Entries are the database's to
- * write (migration 0018): nobody posts by himself.
+ * write (migration 0028): nobody posts by himself.
  */
 #include "api/tables.h"
 

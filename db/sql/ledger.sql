@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The ledger: payments, balances, and the proof that it agrees with what it is made of. See migration 0018.
+-- The ledger: payments, balances, and the proof that it agrees with what it is made of. See migration 0028.
 
 -- part: asked
 -- $1 plan, $2 region (NULL: the plan's, or as much of it as the caller sees). One row, or none when nothing of it is his.
