@@ -105,6 +105,20 @@ def sample_in(world):
         FROM plan WHERE code = 'tongxin' RETURNING id""")[0][0]
 
 
+def flag_in(world):
+    """Two photos that look alike; what was said of them can be said anew."""
+    flag = world.database.sql("SELECT min(id) FROM photo_flag")[0][0]
+    return flag or world.database.sql("""WITH bytes AS (
+            INSERT INTO photo (hash, kind, bytes, width, height) VALUES (sha256('texts'), 'jpeg', 1, 1, 1) RETURNING hash
+        ), used AS (
+            INSERT INTO case_photo (plan_region, id, case_id, slot, photo, taken_at, account_id)
+            SELECT 640324000, id_in(640324000, 'case_photo_number'), %s, 'before', hash, now(), 1 FROM bytes, generate_series(1, 2) RETURNING *
+        ), flag AS (
+            INSERT INTO photo_flag (first_use, second_use, distance, same_bytes) SELECT min(id), max(id), 0, true FROM used RETURNING id)
+        INSERT INTO photo_flag_side (flag_id, plan_region, photo_use, case_id) SELECT f.id, u.plan_region, u.id, u.case_id FROM flag f, used u
+        RETURNING flag_id""", world.case)[0][0]
+
+
 def pair_in(world, state):
     """Two people who may be one, judged so."""
     return world.database.sql("""INSERT INTO duplicate AS d (plan_region, id, low, high, low_region, high_region, score, parts, state)
@@ -138,6 +152,7 @@ WAYS = {
     ("POST", "/api/v1/samples/{id}/cases/{case}/assignment"): lambda w: (w.manager, f"/samples/{w.sample}/cases/{w.accepted}/assignment", {}),
     ("POST", "/api/v1/samples/{id}/cases/{case}/findings"): lambda w: (w.other, f"/samples/{w.sample}/cases/{w.accepted}/findings", {
         "visited_at": "2026-01-01T00:00:00Z", "result": "ok"}),
+    ("POST", "/api/v1/photo-flags/{id}/resolution"): lambda w: (w.manager, f"/photo-flags/{flag_in(w)}/resolution", {"resolution": "explained"}),
     ("POST", "/api/v1/duplicates/{id}/resolution"): lambda w: (w.manager, f"/duplicates/{pair_in(w, 'open')}/resolution", {"is": "not_duplicate"}),
     ("POST", "/api/v1/duplicates/{id}/undo"): lambda w: (w.manager, f"/duplicates/{pair_in(w, 'not_duplicate')}/undo", {}),
     ("POST", "/api/v1/regions"): lambda w: (w.admin, "/regions", {"code": f"640390{next(numbers) % 899 + 100}", "name": "a", "parent": "640390"}),
@@ -164,7 +179,8 @@ WAYS |= money_texts.WAYS
 ELSEWHERE |= money_texts.ELSEWHERE
 REFERENCES |= money_texts.REFERENCES
 # What no answer shows.
-KEPT = {("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
+KEPT = {("POST", "/api/v1/photo-flags/{id}/resolution", "note"): lambda w: w.database.sql("SELECT note FROM photo_flag_side ORDER BY 1 LIMIT 1")[0][0],
+    ("POST", "/api/v1/cases/{id}/relocation", "address"): lambda w: w.database.sql(
     "SELECT h.address FROM household h JOIN retrofit_case c ON c.household_id = h.id WHERE c.id = %s", w.case)[0][0],
     ("POST", "/api/v1/notices/{id}/objections", "objector"): lambda w: w.database.sql(
         "SELECT objector FROM objection ORDER BY id DESC LIMIT 1")[0][0]}
