@@ -197,7 +197,9 @@ class Ground:
             say(f"filled {min(self.cases, first + 99999)} of {self.cases} cases ({time.monotonic() - begun:.0f} s)")
         for counter in ("household", "person", "need", "case"):
             self.sql(f"SELECT setval('{counter}_number', {self.cases})")
+        self.sql("UPDATE plan SET gates = '{}'")  # those that have gone some way went there on paper
         self._move_some()
+        self.sql("UPDATE plan SET gates = (SELECT array_agg(code ORDER BY position) FROM case_gate)")
         self.sql("SELECT set_config('tantu.role', 'system', false); SELECT priority_settle(2000000)") # else a job does, while we measure
         # Most cases are overdue, and everybody is new: reminders and a comparison of all of them are not what is measured.
         self.sql("UPDATE job SET run_at = now() + interval '1 day' WHERE kind IN ('overdue_scan', 'duplicates_scan')")

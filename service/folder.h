@@ -25,8 +25,8 @@ char *file_text(const char *path, size_t most, size_t *len);
 /* A new file with these bytes (0600, on disk). */
 MUST_USE bool file_write(const char *path, const void *bytes, size_t len);
 
-/* Whether the folder belongs to the installation of this id: a file in it says so. One that nobody has claimed
- * becomes ours. TROUBLE comes with errno. */
+/* Whether the folder belongs to the installation of this id: a file in it says so. One that nobody has
+ * claimed becomes ours. TROUBLE comes with errno. */
 #define FOLDER_OWNER_FILE ".installation"
 enum folder_claim { FOLDER_OURS, FOLDER_FOREIGN, FOLDER_TROUBLE };
 enum folder_claim folder_claim(const char *path, const char *id);

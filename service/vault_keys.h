@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The inside of a vault, for vault.c, sealed_file.c and photo_part.c only: one sub-key a purpose, never the master key.
- * The struct lives in sodium_malloc memory (locked, fenced) and is read-only once it is made. */
+ * The inside of a vault, for vault.c, sealed_file.c and photo_part.c only: one sub-key a purpose, never the
+ * master key. The struct lives in sodium_malloc memory (locked, fenced) and is read-only once it is made. */
 #ifndef SERVICE_VAULT_KEYS_H
 #define SERVICE_VAULT_KEYS_H
 

@@ -11,11 +11,23 @@ import needs
 import pytest
 from client import Client
 from conftest import PASSWORD, People
-from processes import ROOT
+from processes import ROOT, wait_until
 from stages import bring_in, move
 
 SHARED = ROOT.parent / "shared" / "data"
 SKIPPED_TABLES = {"job", "total", "total_delta", "total_history", "session"}  # what workers change meanwhile
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers_at_rest(server, database):
+    """Jobs write when they please: what is due waits until the module has ended."""
+    def put_off():
+        database.sql("UPDATE job SET run_at = run_at + interval '1 day' WHERE state = 'queued' AND run_at < now() + interval '12 hours'")
+        return database.sql("SELECT count(*) FROM job WHERE state = 'running'") == [(0,)]
+    wait_until(put_off, 60)
+    yield
+    database.sql("""WITH due AS (UPDATE job SET run_at = run_at - interval '1 day' WHERE state = 'queued' RETURNING queue)
+        SELECT pg_notify('job', queue) FROM due GROUP BY queue""")
 
 
 @pytest.fixture(scope="module")
