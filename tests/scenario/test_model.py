@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random actions by random people against the server and against model.py: not one difference, in what is refused and why, in
-what becomes of the cases, and in the totals. TANTU_MODEL_STEPS (1000) and TANTU_MODEL_SEED (41) say how much and which;
+what becomes of the cases, and in the totals. TANTU_MODEL_STEPS (3000) and TANTU_MODEL_SEED (41) say how much and which;
 a difference tells its last thirty steps."""
 import datetime
 import os
@@ -15,7 +15,7 @@ from model_walk import BEGINS, Difference, Walk
 from stages import bring_in_rows
 from step_design import measure, source
 
-STEPS = int(os.environ.get("TANTU_MODEL_STEPS", "1000"))
+STEPS = int(os.environ.get("TANTU_MODEL_STEPS", "3000"))
 SEED = os.environ.get("TANTU_MODEL_SEED") or "41"  # the same walk every time: what fails tomorrow has been broken today
 GATES = ("notice", "survey", "design", "order", "before_photos", "after_photos", "inspection")
 
