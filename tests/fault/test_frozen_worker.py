@@ -116,7 +116,7 @@ def test_a_reminder(quiet, freezer, make_server):
     open_cases(quiet, 1, 100)
     case = quiet.sql("SELECT max(id) FROM retrofit_case")[0][0]
     freezer.arm(freezer.worker, b"stage_overdue", 1)
-    number = add(quiet, "stage_overdue", "reminders", payload=f'{{"case": {case}, "version": 1}}', region=640324101)
+    number = add(quiet, "stage_overdue", "reminders", payload=f'{{"case": {case}, "step": 0}}', region=640324101)
     quiet.sql("NOTIFY job, 'reminders'")
     outlive(quiet, freezer, number, make_server)
     wakes_in_vain(quiet, freezer, number, lambda: quiet.sql("SELECT id, case_version FROM outbox WHERE case_id = %s", case))
