@@ -86,8 +86,9 @@ static struct endpoint endpoints[300] = {
 	{ HTTP_METHOD_POST, "/admin", ROLE_ADMIN, NULL, body, .steps = echo_steps },
 	{ HTTP_METHOD_GET, "/ask/{id}", ANYBODY, NULL, NULL, .steps = ask_steps },
 	{ HTTP_METHOD_POST, "/texts", ANYBODY, NULL, texts_body, .steps = echo_steps },
+	{ HTTP_METHOD_GET, "/cursors", ANYBODY, NULL, NULL, .page = "_cursor", .steps = echo_steps },
 };
-enum { OWN = 10, ASKS = 8 };
+enum { OWN = 11, ASKS = 8 };
 
 static struct fixture f;
 static struct client c;

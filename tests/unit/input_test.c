@@ -120,6 +120,10 @@ static void pages(void **state)
 			 200); /* not given, as for any other */
 	assert_int_equal(json_integer_value(json_object_get(answer_body, "limit")), 50);
 	assert_int_equal(ask("GET", "/codes?after=yanchi-2026", "", "", 0), 200);
+	assert_string_equal(json_string_value(json_object_get(answer_body, "after")), "yanchi-2026");
+	assert_int_equal(ask("GET", "/cursors?after=2026-11-22.17.1.2", "", "", 0), 200);
+	assert_string_equal(json_string_value(json_object_get(answer_body, "after")), "2026-11-22.17.1.2");
+	refused("GET", "/cursors?after=1&after=2", 422, "given_twice", "/after");
 	refused("GET", "/needed?by=red&limit=5", 422, "unknown_parameter", "/limit"); /* no list */
 }
 

@@ -82,13 +82,35 @@ static void what_is_clear_is_white(void **state)
 	static const unsigned char white[] = { 255, 255, 255 };
 	struct photo_picture p;
 	enum photo_refusal refusal;
-	struct slice bytes = pixels_png(10, 10, (struct pixels_png){ PNG_COLOR_TYPE_RGBA, 8, false, true });
 	(void)state;
-	assert_int_equal(decode(bytes, 100, &p, &refusal), PHOTO_DECODED);
-	for (uint32_t i = 0; i < 10; i++)
-		expect_near(&p, i, i, white);
-	photo_picture_free(&p);
-	free((char *)(uintptr_t)bytes.at);
+	for (int webp = 0; webp < 2; webp++) {
+		struct slice bytes =
+			webp ? pixels_webp_clear(10, 10)
+			     : pixels_png(10, 10, (struct pixels_png){ PNG_COLOR_TYPE_RGBA, 8, false, true });
+		assert_int_equal(decode(bytes, 100, &p, &refusal), PHOTO_DECODED);
+		for (uint32_t i = 0; i < 10; i++)
+			expect_near(&p, i, i, white);
+		photo_picture_free(&p);
+		free((char *)(uintptr_t)bytes.at);
+	}
+}
+
+/* One pixel wide, which scaling leaves alone. */
+static void a_strip_shrinks_in_its_length_only(void **state)
+{
+	(void)state;
+	for (int lossless = 0; lossless < 2; lossless++) {
+		struct photo_picture p;
+		enum photo_refusal refusal;
+		struct slice bytes = pixels_webp(1, 400, lossless);
+		assert_int_equal(decode(bytes, 100, &p, &refusal), PHOTO_DECODED);
+		assert_int_equal(p.width, 1);
+		assert_int_equal(p.height, 100);
+		expect_near(&p, 0, 25, (const unsigned char[]){ 255, 0, 0 });
+		expect_near(&p, 0, 75, (const unsigned char[]){ 0, 0, 255 });
+		photo_picture_free(&p);
+		free((char *)(uintptr_t)bytes.at);
+	}
 }
 
 static void inks(void **state)
@@ -298,6 +320,54 @@ static void one_pixel_over(void **state)
 	free((char *)(uintptr_t)bytes.at);
 }
 
+/* Without loss a WebP is decoded as a whole, five bytes a pixel: 8192 × 4096 pixels are 160 MiB. */
+static void one_pixel_over_in_webp(void **state)
+{
+	(void)state;
+	struct slice bytes = pixels_webp(8, 8, true);
+	unsigned char *size = (unsigned char *)(uintptr_t)bytes.at + 21; /* RIFF, its chunk's header, 0x2F */
+	assert_memory_equal(bytes.at + 12, "VP8L", 4);
+	for (unsigned over = 0; over < 2; over++) {
+		uint32_t bits = 4095U << 14 | (8191 + over);
+		for (int i = 0; i < 4; i++)
+			size[i] = (unsigned char)(bits >> (8 * i));
+		expect_refused(bytes, over ? PHOTO_REFUSED_PIXELS : PHOTO_REFUSED_MALFORMED);
+	}
+	free((char *)(uintptr_t)bytes.at);
+}
+
+static void expect_refused_as(struct slice bytes, const struct photo_header *header,
+			      enum photo_refusal wanted)
+{
+	struct photo_picture p;
+	enum photo_refusal refusal;
+	assert_int_equal(photo_decode(bytes, header, 2048, &p, &refusal), PHOTO_DECODE_REFUSED);
+	assert_string_equal(photo_refusal_code(refusal), photo_refusal_code(wanted));
+}
+
+/* The budget was reckoned with the header's size: were the two readers of one file to differ, no pixel would
+ * be decoded. They do not, so the header here is another file's. */
+static void a_header_of_another_webp(void **state)
+{
+	struct photo_header header, other;
+	size_t need;
+	struct slice bytes = pixels_webp_clear(20, 10);
+	unsigned char *flags = (unsigned char *)(uintptr_t)bytes.at + 20;
+	(void)state;
+	assert_memory_equal(bytes.at + 12, "VP8X", 4);
+	assert_int_equal(photo_header_read(bytes, true, &photo_most, &header, &need), PHOTO_READ);
+	other = header;
+	other.width++;
+	expect_refused_as(bytes, &other, PHOTO_REFUSED_MALFORMED);
+	other = header;
+	other.height--;
+	expect_refused_as(bytes, &other, PHOTO_REFUSED_MALFORMED);
+	*flags |= 2; /* RFC 9649, 2.7: animation */
+	expect_refused_as(bytes, &header, PHOTO_REFUSED_ANIMATED);
+	expect_refused(bytes, PHOTO_REFUSED_ANIMATED);
+	free((char *)(uintptr_t)bytes.at);
+}
+
 /* --- what is made of it --- */
 
 static void copies(void **state)
@@ -331,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_format),
 		cmocka_unit_test(what_is_clear_is_white),
+		cmocka_unit_test(a_strip_shrinks_in_its_length_only),
 		cmocka_unit_test(inks),
 		cmocka_unit_test(means_are_exact),
 		cmocka_unit_test(fits),
@@ -338,6 +409,8 @@ int main(void)
 		cmocka_unit_test(cut_or_changed_anywhere),
 		cmocka_unit_test(bombs),
 		cmocka_unit_test(one_pixel_over),
+		cmocka_unit_test(one_pixel_over_in_webp),
+		cmocka_unit_test(a_header_of_another_webp),
 		cmocka_unit_test(copies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,14 @@ static inline struct slice pixels_png(uint32_t width, uint32_t height, struct pi
 	return (struct slice){ file.at, file.len };
 }
 
+static inline struct slice pixels_webp_taken(uint8_t *bytes, size_t len)
+{
+	char *copy = malloc(len);
+	memcpy(copy, bytes, len);
+	WebPFree(bytes);
+	return (struct slice){ copy, len };
+}
+
 static inline struct slice pixels_webp(uint32_t width, uint32_t height, bool lossless)
 {
 	uint8_t *bytes = NULL;
@@ -127,11 +135,20 @@ static inline struct slice pixels_webp(uint32_t width, uint32_t height, bool los
 	int w = (int)width, h = (int)height;
 	size_t len = lossless ? WebPEncodeLosslessRGB(all, w, h, w * 3, &bytes)
 			      : WebPEncodeRGB(all, w, h, w * 3, 95, &bytes);
-	char *copy = malloc(len);
-	memcpy(copy, bytes, len);
-	WebPFree(bytes);
 	free(all);
-	return (struct slice){ copy, len };
+	return pixels_webp_taken(bytes, len);
+}
+
+/* With loss, and all of it transparent: VP8X, ALPH, VP8. */
+static inline struct slice pixels_webp_clear(uint32_t width, uint32_t height)
+{
+	uint8_t *bytes = NULL;
+	unsigned char *all = pixels_make(width, height, 4);
+	for (size_t i = 0; i < (size_t)width * height; i++)
+		all[4 * i + 3] = 0;
+	size_t len = WebPEncodeRGBA(all, (int)width, (int)height, (int)width * 4, 95, &bytes);
+	free(all);
+	return pixels_webp_taken(bytes, len);
 }
 
 #endif
