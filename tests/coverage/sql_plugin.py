@@ -15,8 +15,8 @@ import processes  # noqa: E402
 import sql_arms  # noqa: E402
 
 FOLDER = Path(os.environ["COVERAGE_SQL"])
-# Transitions, totals, and who sees what; by name, so that a new migration is measured as it comes.
-FUNCTIONS = r"^(case|cases|transition|total|totals|scope|assessor)_"
+# Transitions, their gates, totals, and who sees what; by name, so that a new migration is measured as it comes.
+FUNCTIONS = r"^(case|cases|gate|transition|total|totals|scope|assessor)_"
 VIEWS = r"(_effect$|^case|^total)"
 
 
@@ -47,8 +47,8 @@ def mark_views(database):
 
 
 def marked_migrate(migrate):
-    def wrapped(database):
-        migrate(database)
+    def wrapped(database, **how):
+        migrate(database, **how)
         if not database.sql("SELECT FROM pg_namespace WHERE nspname = 'coverage'"):
             database.sql(sql_arms.MARKS)
             arms = [*mark_functions(database), *mark_views(database)]

@@ -113,6 +113,20 @@ def test_the_gate_before_photos_stands_behind_rework_too(real, only):
     move(real.manager, case, "building")
 
 
+def test_acceptance_asks_for_the_photos_after_work_again(real, only):
+    """They may have been removed since; the gate of the inspection says nothing of them."""
+    only("none")
+    (case,) = bring_in(real.manager)
+    walk(real.manager, case, "built")
+    only("after_photos")
+    move(real.manager, case, "accepted", expect=422, code="items_missing")
+    move(real.manager, case, "rework")  # nor do they bar what mends them
+    only("none")
+    move(real.manager, case, "building")
+    for stage in ("built", "accepted"):
+        move(real.manager, case, stage)
+
+
 def test_a_declined_order_leads_back_without_a_new_design(real, only):
     only("none")
     (case,) = bring_in(real.manager)
