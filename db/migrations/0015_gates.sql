@@ -156,8 +156,19 @@ BEGIN
     RETURN verdict || lacking;
 END $$;
 
+-- What a gate says, as the program that asks can hear it: one that is older than the gates has no word for it, and would end. The
+-- oldest do not tell their schema; what is no program of ours hears everything.
+CREATE FUNCTION gate_heard(said text[], known_word text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    program text := current_setting('application_name');
+BEGIN
+    RETURN CASE WHEN said[1] IS NULL THEN NULL
+                WHEN program = 'tantu' OR substring(program FROM '^tantu/([0-9]{1,6})$')::int < 15 THEN ARRAY[known_word]
+                ELSE said END;
+END $$;
+
 -- The first closed gate on the way of `c` into `wanted`; NULL: none. (NULL || '{a}' is an array, so it is the first word that
--- tells whether a gate said something.) A program older than the gates has no word for what they say.
+-- tells whether a gate said something.)
 CREATE FUNCTION case_barred(c retrofit_case, wanted stage, day date, closed text[], notice_before text) RETURNS text[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -199,8 +210,7 @@ BEGIN
     IF said[1] IS NULL THEN
         RETURN NULL;
     END IF;
-    RETURN CASE WHEN coalesce(substring(current_setting('application_name') FROM '^tantu/([0-9]+)')::int < 15, false)
-                THEN '{stage_not_allowed}' ELSE said END;
+    RETURN gate_heard(said, 'stage_not_allowed');
 END $$;
 
 -- As in 0004, then the gates; `lacking` is what they miss.
@@ -224,7 +234,7 @@ BEGIN
                 OR last.from_stage <> wanted THEN 'nothing_to_take_back'
             WHEN last.account_id IS DISTINCT FROM scope_account() THEN 'not_your_action' END;
         IF verdict IS NULL AND c.stage = 'withdrawn' THEN
-            lacking := gate_not_merged(c);
+            lacking := gate_heard(gate_not_merged(c), 'nothing_to_take_back');
             verdict := lacking[1];
             lacking := lacking[2:];
         END IF;

@@ -198,22 +198,3 @@ BEGIN
     verdict := CASE WHEN lacking IS NOT NULL THEN 'before_photo_missing' WHEN photo_no_items(c) THEN 'items_missing' END;
     RETURN verdict || coalesce(lacking, '{}');
 END $$;
-
--- After an inspection that failed, what it found at fault is photographed anew.
-CREATE OR REPLACE FUNCTION gate_after_photos(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    lacking text[] := photo_wanted(c, 'after', '-infinity', NULL);
-    last record;
-    verdict text;
-BEGIN
-    IF lacking IS NULL THEN
-        SELECT i.result, i.created_at, ARRAY(SELECT f.item FROM inspection_item f WHERE f.plan_region = i.plan_region
-            AND f.case_id = i.case_id AND f.inspection = i.number AND f.fault <> '') AS faulty INTO last
-        FROM inspection i WHERE i.plan_region = c.plan_region AND i.case_id = c.id ORDER BY i.number DESC LIMIT 1;
-        IF last.result = 'rework' THEN
-            lacking := photo_wanted(c, 'after', last.created_at, last.faulty);
-        END IF;
-    END IF;
-    verdict := CASE WHEN lacking IS NOT NULL THEN 'after_photo_missing' WHEN photo_no_items(c) THEN 'items_missing' END;
-    RETURN verdict || coalesce(lacking, '{}');
-END $$;

@@ -97,6 +97,26 @@ CREATE FUNCTION inspection_unmeasured(c retrofit_case, inspected int) RETURNS te
       AND NOT EXISTS (SELECT FROM inspection_item m WHERE m.plan_region = i.plan_region AND m.case_id = i.case_id
                       AND m.inspection = inspected AND m.item = i.number) $$;
 
+-- After an inspection that failed, what it found at fault is photographed anew. (Here, not in
+-- 0021: between two migrations cases move as well.)
+CREATE OR REPLACE FUNCTION gate_after_photos(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    lacking text[] := photo_wanted(c, 'after', '-infinity', NULL);
+    last record;
+    verdict text;
+BEGIN
+    IF lacking IS NULL THEN
+        SELECT i.result, i.created_at, ARRAY(SELECT f.item FROM inspection_item f WHERE f.plan_region = i.plan_region
+            AND f.case_id = i.case_id AND f.inspection = i.number AND f.fault <> '') AS faulty INTO last
+        FROM inspection i WHERE i.plan_region = c.plan_region AND i.case_id = c.id ORDER BY i.number DESC LIMIT 1;
+        IF last.result = 'rework' THEN
+            lacking := photo_wanted(c, 'after', last.created_at, last.faulty);
+        END IF;
+    END IF;
+    verdict := CASE WHEN lacking IS NOT NULL THEN 'after_photo_missing' WHEN photo_no_items(c) THEN 'items_missing' END;
+    RETURN verdict || coalesce(lacking, '{}');
+END $$;
+
 CREATE OR REPLACE FUNCTION gate_inspection_passed(c retrofit_case, day date) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
     last inspection := inspection_last(c);

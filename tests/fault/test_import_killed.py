@@ -34,8 +34,13 @@ def a_file(dice):
     return needs.to_csv(rows), sorted({row["户编号"] for row in rows})
 
 
+# What an import executes (not: prepares), as PostgreSQL's protocol has it: any connection of the lane may get any of its transactions.
+STEPS = [b"\0import_" + name + b"\0" for name in (b"begin", b"regions", b"stage", b"refuse", b"settle", b"register")]
+LAST = b"\0import_settle\0"
+
+
 class Killer:
-    """The rule of a Proxy before a worker: kills it when the import's own connection has sent so much."""
+    """The rule of a Proxy before a worker: kills it when the import's transactions have sent so much. Other jobs pass beside it."""
 
     def __init__(self):
         self.worker = self.point = None
@@ -48,19 +53,28 @@ class Killer:
     def rule(self, side, data, link):
         if link.get("dead"):  # what it had sent before its death and nobody has read
             return None
-        if side == "up" and self.worker and b"import_begin" in data:
-            link["import"], link["last"] = True, False
-        if not link.get("import") or not self.worker:
+        if not self.worker:
             return data
-        last = link["last"] = link["last"] or b"import_settle" in data
         if side == "down":
-            return self.kill(link, None) if self.point == "after" and last and data.endswith(READY) else data
+            return self.answered(data, link)
+        link["import"] = link.get("import") or any(step in data for step in STEPS)
+        link["last"] = link.get("last") or LAST in data
+        if not link["import"]:
+            return data
         self.sent += len(data)
         if isinstance(self.point, int):
             over = self.sent - self.point
             return self.kill(link, data[:len(data) - over]) if over >= 0 else data
-        if last and self.point in ("before", "with"):
+        if link["last"] and self.point in ("before", "with"):
             return self.kill(link, data if self.point == "with" else None)
+        return data
+
+    def answered(self, data, link):
+        if not data.endswith(READY):
+            return data
+        if link.get("last") and self.point == "after":
+            return self.kill(link, None)
+        link["import"] = link["last"] = False
         return data
 
     def kill(self, link, passes):

@@ -294,6 +294,14 @@ def test_two_registrations_of_one_household_become_one_and_two_again(manager, pe
     # The case stays withdrawn: neither opened again nor taken back, by whoever.
     move(manager, pair.cases[1], "registered", expect=409, code="case_merged")
     county.post(f"/cases/{pair.cases[1]}/take-back", {}, expect=409, code="case_merged")
+    # (A server older than merging hears a word it knows.)
+    ask = """SELECT (case_refusal(c, e.from_stage, now(), '', e.version)).verdict FROM retrofit_case c
+             JOIN case_event e ON e.plan_region = c.plan_region AND e.case_id = c.id
+             WHERE c.id = %s AND e.version = (SELECT max(version) FROM case_event WHERE case_id = c.id)
+             AND set_config('tantu.account', %s, true) <> '' AND set_config('application_name', %s, true) <> ''"""
+    account = str(county.get("/session")["id"])
+    assert database.sql(ask, pair.cases[1], account, "tantu/14") == [("nothing_to_take_back",)]
+    assert database.sql(ask, pair.cases[1], account, "tantu/25") == [("case_merged",)]
     # Undone by another one than who merged.
     assert pair.undo()["state"] == "open"
     assert pair.everything() == before
