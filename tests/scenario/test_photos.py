@@ -101,13 +101,14 @@ def hang_up(client, case, name, data, sent, total=None, slot="during"):
     return connection
 
 
-def test_what_came_before_the_line_broke_is_kept(team, case):
+def test_what_came_before_the_line_broke_is_kept(team, case, database):
     name, data = str(uuid.uuid4()), pictures.png(400, 300)
     sent = len(data) * 2 // 3
     line = hang_up(team.contractor, case, name, data, sent)
     where = f"/cases/{case}/photos/{name}"
-    # While it comes nobody else may send it.
-    wait_until(lambda: piece(team.contractor.clone(), case, name, data, 0, 10, expect=409)["code"] == "request_in_progress", 20)
+    # While it comes nobody else may send it. (It comes when its part is there.)
+    wait_until(lambda: list((database.var / "photos" / "parts").glob(f"*/{case}.{name}*")), 20)
+    piece(team.contractor.clone(), case, name, data, 0, 10, expect=409, code="request_in_progress")
     line.close()
     kept = wait_until(lambda: team.contractor.get(where)["kept"], 20)
     assert kept == sent
