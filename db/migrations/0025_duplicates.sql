@@ -511,3 +511,12 @@ GRANT UPDATE (born) ON person TO tantu_app;
 REVOKE EXECUTE ON FUNCTION duplicates_scan, duplicate_judges, duplicate_moves_person, duplicate_moves_household, duplicate_barred,
     duplicate_merges, duplicate_puts_back FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION duplicates_scan TO tantu_app;
+
+-- The case of the plan that goes on instead of that of a household which was merged; NULL: none. (PL/pgSQL, so that whoever reads
+-- a case that is not withdrawn does not pay for the beginning of a join.)
+CREATE FUNCTION duplicate_goes_on(home_region int, home bigint, of_plan smallint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT k.id FROM household h JOIN retrofit_case k ON k.plan_region = h.plan_region
+        AND k.household_id = household_now(h.plan_region, h.id) AND k.plan_id = of_plan
+        WHERE h.plan_region = home_region AND h.id = home AND h.merged_into IS NOT NULL);
+END $$;

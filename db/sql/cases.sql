@@ -122,9 +122,7 @@ ORDER BY c.id LIMIT $6::int;
 -- name: case_get :one
 -- merged_into: the case that goes on instead, when its household was registered twice.
 SELECT {{case_columns}},
-       CASE WHEN s.stage = 'withdrawn' THEN (SELECT k.id FROM household h JOIN retrofit_case k ON k.plan_region = h.plan_region
-           AND k.household_id = household_now(h.plan_region, h.id) AND k.plan_id = s.plan_id
-           WHERE h.plan_region = s.plan_region AND h.id = s.household_id AND h.merged_into IS NOT NULL) END AS merged_into
+       CASE WHEN s.stage = 'withdrawn' THEN duplicate_goes_on(s.plan_region, s.household_id, s.plan_id) END AS merged_into
 FROM retrofit_case s WHERE s.plan_region = plan_region_of($1::bigint) AND s.id = $1::bigint;
 
 -- name: case_transition :write keeps key=3
