@@ -26,12 +26,6 @@ static void search_free(struct search *s)
 	free(s);
 }
 
-static void submit(struct search *s, const struct db_step *steps, int count, db_done *done)
-{
-	struct db_scope system = db_scope_system();
-	db_submit(s->job->options->db, &system, steps, count, done, s);
-}
-
 static void give_up(struct search *s, const struct db_reply *reply)
 {
 	job_give_up_reply(s->job, reply);
@@ -52,7 +46,7 @@ static void on_finished(void *context, const struct db_reply *reply)
 static void finish(struct search *s)
 {
 	struct db_step steps[] = { job_finish_step(s->job) };
-	submit(s, steps, 1, on_finished);
+	job_submit(s->job, steps, 1, on_finished, s);
 }
 
 static bool is_over(const struct search *s)
@@ -77,7 +71,7 @@ static void compare(struct search *s)
 {
 	s->values[0] = db_text(COMPARED_AT_ONCE);
 	struct db_step steps[] = { { SQL_duplicates_scan, 1, s->values }, job_hold_step(s->job) };
-	submit(s, steps, 2, on_compared);
+	job_submit(s->job, steps, 2, on_compared, s);
 }
 
 /* A number that cannot be opened has no day: it is not asked for again. */
@@ -135,14 +129,14 @@ static void on_births(void *context, const struct db_reply *reply)
 		return;
 	}
 	struct db_step steps[] = { { SQL_births_store, 2, s->values }, job_hold_step(s->job) };
-	submit(s, steps, 2, on_stored);
+	job_submit(s->job, steps, 2, on_stored, s);
 }
 
 static void take_births(struct search *s)
 {
 	s->values[0] = db_text(BIRTHS_AT_ONCE);
 	struct db_step steps[] = { { SQL_births_wanted, 1, s->values }, job_hold_step(s->job) };
-	submit(s, steps, 2, on_births);
+	job_submit(s->job, steps, 2, on_births, s);
 }
 
 void duplicates_start(struct job *job)

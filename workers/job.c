@@ -204,3 +204,9 @@ void job_give_up_reply(struct job *job, const struct db_reply *reply)
 		snprintf(error, sizeof error, "%s", outcomes[reply->outcome]);
 	job_give_up(job, error, false);
 }
+
+void job_submit(const struct job *job, const struct db_step *steps, int count, db_done *done, void *context)
+{
+	struct db_scope system = db_scope_system();
+	db_submit(job->options->db, &system, steps, count, done, context);
+}

@@ -44,6 +44,8 @@ enum { LEASE_SECONDS = 30 };
 struct db_step job_finish_step(const struct job *job);
 struct db_step job_hold_step(const struct job *job);
 void job_ended(struct job *job);
+/* Asks for the system, in one transaction. */
+void job_submit(const struct job *job, const struct db_step *steps, int count, db_done *done, void *context);
 /* Its place is free at once; a lease lost meanwhile is told in the log. The job is gone. */
 void job_done(struct job *job);
 /* Says why in the queue: tried again later, or at once dead when final. Ends the job. */

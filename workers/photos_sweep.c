@@ -48,12 +48,6 @@ static void sweep_free(struct sweep *s)
 	free(s);
 }
 
-static void submit(struct sweep *s, const struct db_step *steps, int count, db_done *done)
-{
-	struct db_scope system = db_scope_system();
-	db_submit(s->job->options->db, &system, steps, count, done, s);
-}
-
 static bool answered(struct sweep *s, const struct db_reply *reply)
 {
 	if (reply->outcome == DB_OK)
@@ -232,7 +226,7 @@ static void finish(struct sweep *s)
 	}
 	snprintf(s->missing_text, sizeof s->missing_text, "%lld", (long long)s->missing);
 	s->values[0] = db_text(s->missing_text);
-	submit(s, s->foreign ? steps + 1 : steps, s->foreign ? 1 : 2, on_finished);
+	job_submit(s->job, s->foreign ? steps + 1 : steps, s->foreign ? 1 : 2, on_finished, s);
 }
 
 static void on_parts(uv_work_t *request, int status)
@@ -309,7 +303,7 @@ static void on_listed(uv_work_t *request, int status)
 	struct db_step steps[] = { { SQL_photos_judge, 1, &s->judged },
 				   { SQL_photos_missing, 3, s->values },
 				   job_hold_step(s->job) };
-	submit(s, steps, 3, on_judged);
+	job_submit(s->job, steps, 3, on_judged, s);
 }
 
 /* Columns of photos_give_up: given_up, installation. */
@@ -336,5 +330,5 @@ void photos_sweep_start(struct job *job)
 	s->values[0] = db_text(s->days);
 	s->values[1] = db_text(s->lock);
 	struct db_step steps[] = { { SQL_photos_give_up, 2, s->values }, job_hold_step(job) };
-	submit(s, steps, 2, on_given_up);
+	job_submit(s->job, steps, 2, on_given_up, s);
 }

@@ -36,8 +36,7 @@ static int bind_words(struct job *job)
 
 void sql_job_start(struct job *job)
 {
-	struct db_scope system = db_scope_system();
 	int count = bind_words(job);
 	struct db_step steps[] = { { job->kind->statement, count, job->values }, job_finish_step(job) };
-	db_submit(job->options->db, &system, steps, 2, on_reply, job);
+	job_submit(job, steps, 2, on_reply, job);
 }

@@ -43,12 +43,6 @@ static void sweep_free(struct sweep *s)
 	free(s);
 }
 
-static void submit(struct sweep *s, const struct db_step *steps, int count, db_done *done)
-{
-	struct db_scope system = db_scope_system();
-	db_submit(s->job->options->db, &system, steps, count, done, s);
-}
-
 static void give_up(struct sweep *s, const struct db_reply *reply)
 {
 	job_give_up_reply(s->job, reply);
@@ -150,7 +144,7 @@ static void finish(struct sweep *s, bool known)
 {
 	struct db_step steps[] = { { SQL_uploads_swept, 1, &s->swept }, job_finish_step(s->job) };
 	s->swept = db_text(s->missing);
-	submit(s, known ? steps : steps + 1, known ? 2 : 1, on_finished);
+	job_submit(s->job, known ? steps : steps + 1, known ? 2 : 1, on_finished, s);
 }
 
 static void on_deleted(uv_work_t *work, int status)
@@ -212,7 +206,7 @@ static void on_listed(uv_work_t *work, int status)
 	struct db_step steps[] = { { SQL_uploads_judge, 1, &s->names },
 				   { SQL_uploads_missing, 1, &s->names },
 				   job_hold_step(s->job) };
-	submit(s, steps, 3, on_judged);
+	job_submit(s->job, steps, 3, on_judged, s);
 }
 
 /* Columns of uploads_give_up: given_up, installation. */
@@ -240,5 +234,5 @@ void uploads_start(struct job *job)
 	s->values[0] = db_text(s->days);
 	s->values[1] = db_text(s->lock);
 	struct db_step steps[] = { { SQL_uploads_give_up, 2, s->values }, job_hold_step(job) };
-	submit(s, steps, 2, on_given_up);
+	job_submit(s->job, steps, 2, on_given_up, s);
 }
