@@ -226,7 +226,7 @@ FOREIGN = {  # low, high, role, account, contractor, centre: what scope_set is g
     "centre": ("0", "999999999", "centre", "900006", "", "900006"),
     "admin": ("0", "999999999", "admin", "900007", "", ""),
 }
-REFUSALS = {"42501", "TT001", "TT002"}  # raised instead of answered: by a policy, by a trigger, by the lease
+REFUSALS = {"42501", "TT001", "TT002", "TT005"}  # raised instead of answered: by a policy, by a trigger, by the lease
 
 # What everybody may see of a plan; statements of figures say it beside zeros.
 PLAN = {"code", "plan", "name_zh", "name_ko", "name_en", "region", "begins_on", "ends_on", "who_counts", "eligibility",
