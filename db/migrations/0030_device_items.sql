@@ -48,7 +48,7 @@ CREATE DOMAIN device_state AS text CHECK (VALUE IN ('in_stock', 'reserved', 'len
 CREATE TABLE device_item (
     plan_region   int NOT NULL,
     id            bigint NOT NULL, -- id_in(plan_region, 'device_number')
-    code          text NOT NULL UNIQUE CHECK (code ~ '^[0-9A-Za-z._/-]{3,64}$'), -- on its label
+    code          text NOT NULL UNIQUE CHECK (code ~ '^[0-9A-Za-z._-]{3,64}$'), -- on its label
     model         text NOT NULL REFERENCES device_model,
     serial        text NOT NULL,
     batch         text NOT NULL DEFAULT '',

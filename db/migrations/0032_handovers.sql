@@ -159,6 +159,24 @@ BEGIN
 END $$;
 CREATE TRIGGER changes BEFORE UPDATE ON device_item FOR EACH ROW EXECUTE FUNCTION device_item_changes();
 
+-- The item that a label's code or an id names, locked, in the caller's scope. A code goes before an id.
+CREATE FUNCTION device_item_locked(wanted text) RETURNS device_item LANGUAGE plpgsql AS $$
+DECLARE
+    i device_item;
+BEGIN
+    SELECT * INTO i FROM device_item d WHERE d.code = wanted FOR NO KEY UPDATE;
+    IF i.id IS NULL AND wanted ~ '^[0-9]{16}$' THEN
+        SELECT * INTO i FROM device_item d WHERE d.plan_region = plan_region_of(wanted::bigint) AND d.id = wanted::bigint FOR NO KEY UPDATE;
+    END IF;
+    RETURN i;
+END $$;
+
+-- The centre that who asks acts for: a centre's own (wanted may be left out), or one of an office's region. No id: none such.
+CREATE FUNCTION device_centre(wanted text) RETURNS centre LANGUAGE sql STABLE AS $$
+    SELECT c FROM centre c WHERE c.plan_region IS NOT NULL AND CASE scope_role()
+        WHEN 'centre' THEN c.id = scope_centre() AND (wanted IS NULL OR c.code = wanted)
+        ELSE c.code = wanted AND coalesce(scope_sees_region(), false) AND c.region BETWEEN scope_low() AND scope_high() END $$;
+
 -- A centre's own things, and for the office what is in its region.
 CREATE FUNCTION scope_has(centre_id bigint, region int) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE scope_whose() WHEN '' THEN region BETWEEN scope_low() AND scope_high() WHEN 'k' || centre_id THEN true ELSE false END IS TRUE $$;
