@@ -4,7 +4,6 @@
 #include "api/import_file.h"
 #include "api/engine.h"
 #include "service/log.h"
-#include "service/needs/needs_check.h"
 #include "service/needs/needs_sealed.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +15,11 @@
 
 struct refusal {
 	uint32_t number;
-	enum needs_code code;
+	int code;
 };
 
 struct refused_file {
+	const struct file_table *table;
 	char path[4096];
 	enum needs_format format;
 	struct refusal *refusals;
@@ -52,8 +52,8 @@ static bool write_refused(struct refused_file *f, struct needs_reader *reader, s
 			return false;
 		if (row.number != f->refusals[at].number)
 			continue;
-		enum needs_code code = f->refusals[at++].code;
-		if (!needs_writer_add(writer, &row, needs_code_names[code], needs_code_explanations[code]))
+		int code = f->refusals[at++].code;
+		if (!needs_writer_add(writer, &row, f->table->codes[code], f->table->explanations[code]))
 			return false;
 	}
 	return true;
@@ -64,8 +64,8 @@ static bool read_and_write(struct refused_file *f, struct sealed_reader *sealed,
 	struct needs_problem trouble;
 	struct needs_limits limits = needs_limits_default();
 	struct needs_source source = needs_source_of_sealed(sealed);
-	struct needs_reader *reader = needs_reader_open(&source, &limits, &trouble);
-	struct needs_writer *writer = reader ? needs_writer_new(f->format, into) : NULL;
+	struct needs_reader *reader = needs_reader_open(&source, f->table, &limits, &trouble);
+	struct needs_writer *writer = reader ? needs_writer_new(f->table, f->format, into) : NULL;
 	bool written = writer && write_refused(f, reader, writer);
 	if (written)
 		written = needs_writer_finish(&writer);
@@ -110,12 +110,12 @@ static void make_in_pool(struct request *r)
 		f->mapped = NULL;
 }
 
-static enum needs_code code_named(struct slice name)
+static int code_named(const struct file_table *table, struct slice name)
 {
-	for (int i = 0; i < NEEDS_CODES; i++)
-		if (slice_is(name, needs_code_names[i]))
-			return (enum needs_code)i;
-	return NEEDS_ACCEPTED;
+	for (int i = 0; i < table->code_count; i++)
+		if (slice_is(name, table->codes[i]))
+			return i;
+	return 0;
 }
 
 /* Elements are "NUMBER CODE". */
@@ -135,7 +135,8 @@ static bool take_refusals(struct refused_file *f, const struct db_rows *rows, in
 		if (!slice_to_u64((struct slice){ texts[i].at, digits }, &number))
 			continue;
 		f->refusals[i].number = (uint32_t)number;
-		f->refusals[i].code = code_named((struct slice){ blank + 1, texts[i].len - digits - 1 });
+		f->refusals[i].code =
+			code_named(f->table, (struct slice){ blank + 1, texts[i].len - digits - 1 });
 	}
 	free(texts);
 	return true;
@@ -149,8 +150,7 @@ static enum needs_format format_named(struct slice name)
 	return NEEDS_CSV_UTF8;
 }
 
-/* Columns of import_file: file, format, state, refusals, refused. */
-static enum step step_found(struct request *r)
+enum step import_file_found(struct request *r, const struct file_table *table)
 {
 	if (r->reply->outcome != DB_OK)
 		return problem_of_reply(r, r->reply);
@@ -162,6 +162,7 @@ static enum step step_found(struct request *r)
 	struct refused_file *f = calloc(1, sizeof *f);
 	INVARIANT(f);
 	f->memory = -1;
+	f->table = table;
 	r->own = f;
 	r->own_end = refused_end;
 	struct slice name = db_get(rows, 0, 0);
@@ -172,7 +173,7 @@ static enum step step_found(struct request *r)
 	return engine_work(r, make_in_pool);
 }
 
-static enum step step_send(struct request *r)
+enum step import_file_send(struct request *r)
 {
 	struct refused_file *f = r->own;
 	bool xlsx = f->format == NEEDS_XLSX;
@@ -194,5 +195,3 @@ static enum step step_send(struct request *r)
 	};
 	return answer_raw(r, &response);
 }
-
-request_step *const import_file_steps[] = { step_ask, step_found, step_send, NULL };

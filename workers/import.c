@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The import job: begin → (read and check a batch in the pool → stage it) … → settle, commit and finish in
- * one transaction. Every transaction holds the job's lease, so a worker that lost it changes nothing any
- * more. Killed anywhere before the last transaction, nothing is registered and the next worker starts over.
+ * The job of an import, of whatever kind: begin → (read and check a batch in the pool → stage it) … → settle,
+ * enter and finish in one transaction. Every transaction holds the job's lease, so a worker that lost it
+ * changes nothing any more. Killed anywhere before the last transaction, nothing is entered and the next
+ * worker starts over.
  */
 #include "service/log.h"
 #include "service/needs/needs_problem.h"
@@ -16,18 +17,16 @@
 struct import {
 	uv_work_t work; /* first */
 	struct job *job;
+	const struct import_kind *kind;
+	void *own; /* what the kind checks rows against */
 	char id[24];
 	struct db_value id_value;
 	struct db_scope scope; /* the uploader's reach, role system */
 	char path[4096];
-	int32_t plan_low, plan_high;
-	struct needs_region *regions;
-	size_t region_count;
-	struct needs_regions checked_against;
+	int32_t low, high; /* what it may write to: a county manager imports into his county only */
 	struct sealed_reader *sealed;
 	struct needs_source source;
 	struct needs_reader *reader;
-	struct needs_seen *seen;
 	struct import_batch batch;
 	struct db_value stop[4];
 };
@@ -36,9 +35,9 @@ static void import_free(struct import *im)
 {
 	needs_reader_close(&im->reader);
 	sealed_reader_close(&im->sealed);
-	needs_seen_free(&im->seen);
+	if (im->own)
+		im->kind->forget(im->own);
 	arena_free(&im->batch.arena);
-	free(im->regions);
 	free(im);
 }
 
@@ -65,15 +64,15 @@ static void stop(struct import *im, const char *state, const char *code, const c
 	im->stop[1] = db_text(state);
 	im->stop[2] = db_text(code);
 	im->stop[3] = db_text(reason);
-	struct db_step steps[] = { { SQL_import_stop, 4, im->stop }, job_finish_step(im->job) };
+	struct db_step steps[] = { { im->kind->stop, 4, im->stop }, job_finish_step(im->job) };
 	submit(im, steps, 2, on_finished);
 }
 
-static void commit(struct import *im)
+static void enter(struct import *im)
 {
 	const struct db_value *id = &im->id_value;
-	struct db_step steps[] = { { SQL_import_settle, 1, id },
-				   { SQL_import_register, 1, id },
+	struct db_step steps[] = { { im->kind->settle, 1, id },
+				   { im->kind->enter, 1, id },
 				   job_finish_step(im->job) };
 	submit(im, steps, 3, on_finished);
 }
@@ -88,7 +87,7 @@ static void on_staged(void *context, const struct db_reply *reply)
 	else if (db_row_count(&reply->rows[1]) == 0 || db_get_bool(&reply->rows[1], 0, 0))
 		stop(im, "cancelled", NULL, NULL);
 	else if (im->batch.ended)
-		commit(im);
+		enter(im);
 	else
 		read_batch(im);
 }
@@ -113,12 +112,11 @@ static void batch_in_pool(uv_work_t *work)
 			return;
 		}
 		im->source = needs_source_of_sealed(im->sealed);
-		im->reader = needs_reader_open(&im->source, &limits, &im->batch.trouble);
+		im->reader = needs_reader_open(&im->source, im->kind->table, &limits, &im->batch.trouble);
 		im->batch.refused_whole = !im->reader;
 	}
 	if (im->reader)
-		import_batch_fill(&im->batch, im->reader, &im->checked_against, im->seen,
-				  im->job->options->vault);
+		import_batch_fill(&im->batch, im->reader, im->kind, im->own, im->job->options->vault);
 	int error = sealed_reader_errno(im->sealed);
 	if (im->batch.refused_whole && error && error != EBADMSG)
 		unreadable(im, error, false);
@@ -143,8 +141,8 @@ static void batch_done(uv_work_t *work, int status)
 		return;
 	}
 	im->batch.stage[0] = im->batch.refuse[0] = im->id_value;
-	struct db_step steps[] = { { SQL_import_stage, STAGE_COLUMNS + 1, im->batch.stage },
-				   { SQL_import_refuse, 5, im->batch.refuse },
+	struct db_step steps[] = { { im->kind->stage, im->kind->columns + 1, im->batch.stage },
+				   { im->kind->refuse, 5, im->batch.refuse },
 				   job_hold_step(im->job) };
 	submit(im, steps, 3, on_staged);
 }
@@ -154,22 +152,15 @@ static void read_batch(struct import *im)
 	INVARIANT(uv_queue_work(im->job->options->loop, &im->work, batch_in_pool, batch_done) == 0);
 }
 
-static void on_regions(void *context, const struct db_reply *reply)
+static void on_known(void *context, const struct db_reply *reply)
 {
 	struct import *im = context;
 	if (reply->outcome != DB_OK) {
 		on_finished(im, reply);
 		return;
 	}
-	const struct db_rows *rows = &reply->rows[0];
-	im->region_count = (size_t)db_row_count(rows);
-	im->regions = calloc(im->region_count + 1, sizeof *im->regions);
-	INVARIANT(im->regions);
-	for (size_t i = 0; i < im->region_count; i++)
-		im->regions[i] = (struct needs_region){ (int32_t)db_get_int(rows, (int)i, 0),
-							(int32_t)db_get_int(rows, (int)i, 1) };
-	im->checked_against =
-		(struct needs_regions){ im->regions, im->region_count, im->plan_low, im->plan_high };
+	im->own = im->kind->learn(&reply->rows[0], im->low, im->high);
+	INVARIANT(im->own);
 	read_batch(im);
 }
 
@@ -178,11 +169,10 @@ static void put_number(char out[24], int64_t n)
 	snprintf(out, 24, "%lld", (long long)n);
 }
 
-/* Columns of import_begin: file, low, high, account_id, stop_wanted. */
 static void on_begun(void *context, const struct db_reply *reply)
 {
 	struct import *im = context;
-	struct db_step finish = job_finish_step(im->job), regions = { SQL_import_regions, 0, NULL };
+	struct db_step finish = job_finish_step(im->job), known = { im->kind->known, 0, NULL };
 	if (reply->outcome != DB_OK) {
 		on_finished(im, reply);
 		return;
@@ -198,25 +188,25 @@ static void on_begun(void *context, const struct db_reply *reply)
 	put_number(im->scope.part[1], db_get_int(rows, 0, 2));
 	if (!db_is_null(rows, 0, 3))
 		put_number(im->scope.part[3], db_get_int(rows, 0, 3));
-	im->plan_low = (int32_t)db_get_int(rows, 0, 1); /* a county manager imports into his county only */
-	im->plan_high = (int32_t)db_get_int(rows, 0, 2);
+	im->low = (int32_t)db_get_int(rows, 0, 1);
+	im->high = (int32_t)db_get_int(rows, 0, 2);
 	if (db_get_bool(rows, 0, 4))
 		stop(im, "cancelled", NULL, NULL);
 	else
-		submit(im, &regions, 1, on_regions);
+		submit(im, &known, 1, on_known);
 }
 
-void import_start(struct job *job)
+void import_run(struct job *job, const struct import_kind *kind)
 {
 	struct import *im = calloc(1, sizeof *im);
 	INVARIANT(im);
 	im->job = job;
+	im->kind = kind;
 	im->scope = db_scope_system();
-	put_number(im->id, json_integer_value(json_object_get(job->payload, "import")));
+	put_number(im->id, json_integer_value(json_object_get(job->payload, kind->payload)));
 	im->id_value = db_text(im->id);
-	im->seen = needs_seen_new();
 	im->batch.arena = arena_new(64u << 20);
-	INVARIANT(im->seen && im->batch.arena);
-	struct db_step steps[] = { { SQL_import_begin, 1, &im->id_value }, job_hold_step(job) };
+	INVARIANT(im->batch.arena);
+	struct db_step steps[] = { { kind->begin, 1, &im->id_value }, job_hold_step(job) };
 	submit(im, steps, 2, on_begun);
 }

@@ -3,6 +3,7 @@
  * done (a running server may take it as well: whoever claims it first). */
 #include "service/log.h"
 #include "service/needs/needs_sealed.h"
+#include "service/needs/needs_table.h"
 #include "service/password.h"
 #include "workers/command_internal.h"
 #include "workers/worker.h"
@@ -72,7 +73,7 @@ static bool probe(struct command *c, char *why, size_t why_size)
 	if (!reader)
 		return false;
 	struct needs_source source = needs_source_of_sealed(reader);
-	bool readable = needs_probe(&source, &limits, &c->format, &rows, &trouble);
+	bool readable = needs_probe(&source, &needs_table, &limits, &c->format, &rows, &trouble);
 	sealed_reader_close(&reader);
 	snprintf(c->rows, sizeof c->rows, "%u", rows);
 	if (!readable)

@@ -65,9 +65,9 @@ static void put_quoted(struct csv_writer *csv, struct slice text)
 	put(csv, SLICE("\""));
 }
 
-bool csv_writer_row(struct csv_writer *csv, const struct slice cells[NEEDS_HEADER_MAX])
+bool csv_writer_row(struct csv_writer *csv, const struct slice *cells, int count)
 {
-	for (int i = 0; i < NEEDS_HEADER_MAX; i++) {
+	for (int i = 0; i < count; i++) {
 		if (i > 0)
 			put(csv, SLICE(","));
 		if (wants_quotes(cells[i]))

@@ -5,6 +5,7 @@
 #define SERVICE_NEEDS_NEEDS_CHECK_H
 
 #include "service/needs/needs_file.h"
+#include "service/needs/needs_table.h"
 
 enum needs_code {
 	NEEDS_ACCEPTED,

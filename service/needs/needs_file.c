@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A needs file row by row, whatever its format: the header first, then rows by the meaning of their columns.
+ * A file row by row, whatever its format: the header first, then rows by the meaning of their columns.
  * Invariant: row numbers are answered 1, 2, 3 … without a gap; what a blank row leaves out is given when a
  * row with content follows it, so blank rows at the end are never given. */
 #include "service/needs/needs_file.h"
@@ -100,8 +100,8 @@ static bool open_all(struct needs_reader *reader, struct needs_problem *problem)
 	return open_format(reader, problem) && read_header(reader, problem);
 }
 
-struct needs_reader *needs_reader_open(const struct needs_source *source, const struct needs_limits *limits,
-				       struct needs_problem *problem)
+struct needs_reader *needs_reader_open(const struct needs_source *source, const struct file_table *table,
+				       const struct needs_limits *limits, struct needs_problem *problem)
 {
 	struct needs_reader *reader = calloc(1, sizeof *reader);
 	*problem = (struct needs_problem){ 0 };
@@ -111,6 +111,7 @@ struct needs_reader *needs_reader_open(const struct needs_source *source, const 
 	}
 	reader->source = *source;
 	reader->limits = *limits;
+	reader->header.table = table;
 	if (!open_all(reader, problem))
 		needs_reader_close(&reader);
 	return reader;
@@ -132,21 +133,21 @@ enum needs_format needs_reader_format(const struct needs_reader *reader)
 	return reader->format;
 }
 
-static void row_blank(struct needs_row *row, uint32_t number)
+static void row_blank(const struct needs_reader *reader, struct needs_row *row, uint32_t number)
 {
 	row->number = number;
-	for (int i = 0; i < NEEDS_COLUMNS; i++)
+	for (int i = 0; i < reader->header.table->count; i++)
 		row->cell[i] = (struct slice){ "", 0 };
 }
 
-/* Answers whether any of the twenty columns holds something. */
+/* Answers whether any column of the table holds something. */
 static bool row_map(const struct needs_reader *reader, struct needs_row *row)
 {
 	bool content = false;
-	row_blank(row, raw_row_number(reader->raw));
+	row_blank(reader, row, raw_row_number(reader->raw));
 	for (size_t i = 0; i < reader->header.count; i++) {
 		int meaning = reader->header.meaning[i];
-		if (meaning >= NEEDS_COLUMNS)
+		if (meaning >= reader->header.table->count)
 			continue;
 		row->cell[meaning] = raw_row_cell(reader->raw, i);
 		content |= row->cell[meaning].len > 0;
@@ -161,11 +162,12 @@ static bool row_refused(struct needs_reader *reader, const struct needs_row *row
 			       "no heading above it");
 		return true;
 	}
-	for (int i = 0; i < NEEDS_COLUMNS; i++) {
+	const struct file_table *table = reader->header.table;
+	for (int i = 0; i < table->count; i++) {
 		if (!needs_text_has_control(row->cell[i]))
 			continue;
-		needs_problem_set(&reader->problem, "cell_control", row->number,
-				  slice_of(needs_column_names[i]), "holds a control character");
+		needs_problem_set(&reader->problem, "cell_control", row->number, slice_of(table->columns[i]),
+				  "holds a control character");
 		return true;
 	}
 	return false;
@@ -214,7 +216,7 @@ enum needs_next needs_reader_next(struct needs_reader *reader, struct needs_row 
 	}
 	uint32_t number = ++reader->answered;
 	if (number < raw_row_number(reader->raw)) {
-		row_blank(row, number);
+		row_blank(reader, row, number);
 	} else {
 		row_map(reader, row);
 		reader->holding = false;
@@ -222,10 +224,11 @@ enum needs_next needs_reader_next(struct needs_reader *reader, struct needs_row 
 	return NEEDS_ROW;
 }
 
-bool needs_probe(const struct needs_source *source, const struct needs_limits *limits,
-		 enum needs_format *format, uint32_t *rows, struct needs_problem *problem)
+bool needs_probe(const struct needs_source *source, const struct file_table *table,
+		 const struct needs_limits *limits, enum needs_format *format, uint32_t *rows,
+		 struct needs_problem *problem)
 {
-	struct needs_reader *reader = needs_reader_open(source, limits, problem);
+	struct needs_reader *reader = needs_reader_open(source, table, limits, problem);
 	struct needs_row row;
 	enum needs_next next;
 	if (!reader)

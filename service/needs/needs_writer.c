@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The refused-rows file: the twenty columns, 错误代码, 错误说明, in the format of what was sent.
+ * The refused-rows file: the table's columns, 错误代码, 错误说明, in the format of what was sent.
  * Invariant: a file that is not finished is deleted; one that is finished can be sent again as it is. */
 #include "service/needs/needs_writer_format.h"
 #include <stdlib.h>
@@ -7,31 +7,37 @@
 #include <unistd.h>
 
 struct needs_writer {
+	const struct file_table *table;
 	char *path;
 	struct csv_writer *csv; /* one of the two */
 	struct xlsx_writer *xlsx;
 };
 
-static bool write_cells(struct needs_writer *writer, const struct slice cells[NEEDS_HEADER_MAX])
+static bool write_cells(struct needs_writer *writer, const struct slice *cells)
 {
-	return writer->xlsx ? xlsx_writer_row(writer->xlsx, cells) : csv_writer_row(writer->csv, cells);
+	int count = writer->table->count + NEEDS_ERROR_COLUMNS;
+	return writer->xlsx ? xlsx_writer_row(writer->xlsx, cells, count)
+			    : csv_writer_row(writer->csv, cells, count);
 }
 
 static bool write_header(struct needs_writer *writer)
 {
 	struct slice cells[NEEDS_HEADER_MAX];
-	for (int i = 0; i < NEEDS_COLUMNS; i++)
-		cells[i] = slice_of(needs_column_names[i]);
+	int count = writer->table->count;
+	for (int i = 0; i < count; i++)
+		cells[i] = slice_of(writer->table->columns[i]);
 	for (int i = 0; i < NEEDS_ERROR_COLUMNS; i++)
-		cells[NEEDS_COLUMNS + i] = slice_of(needs_error_column_names[i]);
+		cells[count + i] = slice_of(needs_error_column_names[i]);
 	return write_cells(writer, cells);
 }
 
-struct needs_writer *needs_writer_new(enum needs_format format, const char *path)
+struct needs_writer *needs_writer_new(const struct file_table *table, enum needs_format format,
+				      const char *path)
 {
 	struct needs_writer *writer = calloc(1, sizeof *writer);
 	if (!writer)
 		return NULL;
+	writer->table = table;
 	writer->path = strdup(path);
 	if (writer->path && format == NEEDS_XLSX)
 		writer->xlsx = xlsx_writer_new(path);
@@ -46,9 +52,10 @@ bool needs_writer_add(struct needs_writer *writer, const struct needs_row *row, 
 		      const char *explanation)
 {
 	struct slice cells[NEEDS_HEADER_MAX];
-	memcpy(cells, row->cell, sizeof row->cell);
-	cells[NEEDS_COLUMNS] = slice_of(code);
-	cells[NEEDS_COLUMNS + 1] = slice_of(explanation);
+	int count = writer->table->count;
+	memcpy(cells, row->cell, (size_t)count * sizeof *cells);
+	cells[count] = slice_of(code);
+	cells[count + 1] = slice_of(explanation);
 	return write_cells(writer, cells);
 }
 

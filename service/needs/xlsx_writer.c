@@ -103,9 +103,9 @@ static bool cell_write(struct xlsx_writer *xlsx, lxw_col_t column, struct slice 
 	       worksheet_write_string(xlsx->sheet, xlsx->rows, column, xlsx->text, NULL) == LXW_NO_ERROR;
 }
 
-bool xlsx_writer_row(struct xlsx_writer *xlsx, const struct slice cells[NEEDS_HEADER_MAX])
+bool xlsx_writer_row(struct xlsx_writer *xlsx, const struct slice *cells, int count)
 {
-	for (int i = 0; i < NEEDS_HEADER_MAX && !xlsx->failed; i++)
+	for (int i = 0; i < count && !xlsx->failed; i++)
 		xlsx->failed = !cell_write(xlsx, (lxw_col_t)i, cells[i]);
 	xlsx->rows++;
 	return !xlsx->failed;

@@ -41,7 +41,7 @@ static struct outcome run(struct slice bytes, size_t step)
 	struct needs_problem problem;
 	struct needs_row row;
 	memory.step = step;
-	struct needs_reader *reader = needs_reader_open(&source, &limits, &problem);
+	struct needs_reader *reader = needs_reader_open(&source, &needs_table, &limits, &problem);
 	while (reader && (outcome.end = needs_reader_next(reader, &row, &problem)) == NEEDS_ROW)
 		row_check(&outcome, &row);
 	needs_reader_close(&reader);

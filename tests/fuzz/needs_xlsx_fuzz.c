@@ -21,7 +21,7 @@ static void read_all(struct slice bytes)
 	struct needs_problem problem;
 	struct needs_row row;
 	uint32_t rows = 0;
-	struct needs_reader *reader = needs_reader_open(&source, &limits, &problem);
+	struct needs_reader *reader = needs_reader_open(&source, &needs_table, &limits, &problem);
 	while (reader && needs_reader_next(reader, &row, &problem) == NEEDS_ROW) {
 		INVARIANT(row.number == ++rows && rows <= limits.rows);
 		for (int i = 0; i < NEEDS_COLUMNS; i++) {

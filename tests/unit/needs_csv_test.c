@@ -410,7 +410,7 @@ static void refusal_stays(void **state)
 	struct needs_problem problem;
 	struct needs_row row;
 	(void)state;
-	struct needs_reader *reader = needs_reader_open(&source, &limits, &problem);
+	struct needs_reader *reader = needs_reader_open(&source, &needs_table, &limits, &problem);
 	for (int i = 0; i < 3; i++) {
 		memset(&problem, 0, sizeof problem);
 		assert_int_equal(needs_reader_next(reader, &row, &problem), NEEDS_REFUSED);
@@ -431,14 +431,14 @@ static void probe_counts_or_refuses(void **state)
 	enum needs_format format = NEEDS_XLSX;
 	uint32_t rows = 99;
 	(void)state;
-	assert_true(needs_probe(&source, &limits, &format, &rows, &problem));
+	assert_true(needs_probe(&source, &needs_table, &limits, &format, &rows, &problem));
 	assert_int_equal(rows, 3);
 	assert_int_equal(format, NEEDS_CSV_UTF8);
 	memory = help_memory_of(SLICE(FILE_OF(ROW("a") "\n\"")));
-	assert_false(needs_probe(&source, &limits, &format, &rows, &problem));
+	assert_false(needs_probe(&source, &needs_table, &limits, &format, &rows, &problem));
 	assert_string_equal(problem.code, "csv_quote");
 	memory = help_memory_of(SLICE("x"));
-	assert_false(needs_probe(&source, &limits, &format, &rows, &problem));
+	assert_false(needs_probe(&source, &needs_table, &limits, &format, &rows, &problem));
 	assert_string_equal(problem.code, "header_missing");
 }
 

@@ -6,6 +6,7 @@
 #define TESTS_UNIT_NEEDS_HELP_H
 
 #include "service/needs/needs_file.h"
+#include "service/needs/needs_table.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -82,7 +83,7 @@ static inline struct help_file *help_read_source(const struct needs_source *sour
 {
 	struct help_file *file = calloc(1, sizeof *file);
 	struct needs_row row;
-	struct needs_reader *reader = needs_reader_open(source, limits, &file->problem);
+	struct needs_reader *reader = needs_reader_open(source, &needs_table, limits, &file->problem);
 	file->end = NEEDS_REFUSED;
 	if (!reader)
 		return file;

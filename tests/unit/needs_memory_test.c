@@ -20,7 +20,7 @@ static void survives(struct slice bytes, uint32_t rows)
 		enum needs_next next = NEEDS_REFUSED;
 		uint32_t count = 0;
 		alloc_fail_at(n);
-		struct needs_reader *reader = needs_reader_open(&source, &limits, &problem);
+		struct needs_reader *reader = needs_reader_open(&source, &needs_table, &limits, &problem);
 		while (reader && (next = needs_reader_next(reader, &row, &problem)) == NEEDS_ROW)
 			count++;
 		needs_reader_close(&reader);

@@ -185,7 +185,7 @@ static void sample_gives_its_figures(void **state)
 	struct needs_limits limits = needs_limits_default();
 	struct needs_problem problem;
 	struct figures *figures = test_calloc(1, sizeof *figures);
-	struct needs_reader *reader = needs_reader_open(&source, &limits, &problem);
+	struct needs_reader *reader = needs_reader_open(&source, &needs_table, &limits, &problem);
 	assert_non_null(reader);
 	sample_run(reader, &regions, figures);
 	households_count(figures, sample->eligibility);

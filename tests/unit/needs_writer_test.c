@@ -66,7 +66,7 @@ enum { AWKWARD = sizeof awkward / sizeof *awkward };
 
 static void write_awkward(const char *path, enum needs_format format)
 {
-	struct needs_writer *writer = needs_writer_new(format, path);
+	struct needs_writer *writer = needs_writer_new(&needs_table, format, path);
 	assert_non_null(writer);
 	for (int i = 0; i < AWKWARD; i++) {
 		char sequence[16];
@@ -110,7 +110,7 @@ static void csv_is_written_to_the_byte(void **state)
 {
 	struct place *p = *state;
 	struct needs_row row = row_of("7", "崔,林");
-	struct needs_writer *writer = needs_writer_new(NEEDS_CSV_UTF8_BOM, p->path);
+	struct needs_writer *writer = needs_writer_new(&needs_table, NEEDS_CSV_UTF8_BOM, p->path);
 	assert_true(needs_writer_add(writer, &row, CODE, " 见\"说明\""));
 	assert_true(needs_writer_finish(&writer));
 	struct slice bytes = help_slurp(p->path);
@@ -159,7 +159,7 @@ static void nothing_refused_is_a_header(void **state)
 {
 	struct place *p = *state;
 	for (int f = 0; f < FORMATS; f++) {
-		struct needs_writer *writer = needs_writer_new(formats[f], p->path);
+		struct needs_writer *writer = needs_writer_new(&needs_table, formats[f], p->path);
 		assert_true(needs_writer_finish(&writer));
 		struct help_file *file = read_path(p->path);
 		assert_int_equal(file->end, NEEDS_END);
@@ -175,7 +175,7 @@ static void blank_rows_are_written(void **state)
 	struct needs_row blank = row_of("", ""), last = row_of("9", "x");
 	blank.cell[NEEDS_REMARK] = (struct slice){ "", 0 };
 	for (int f = 0; f < FORMATS; f++) {
-		struct needs_writer *writer = needs_writer_new(formats[f], p->path);
+		struct needs_writer *writer = needs_writer_new(&needs_table, formats[f], p->path);
 		assert_true(needs_writer_add(writer, &blank, "required_missing", "必填项为空"));
 		assert_true(needs_writer_add(writer, &last, CODE, ""));
 		assert_true(needs_writer_add(writer, &blank, "required_missing", "必填项为空"));
@@ -202,7 +202,7 @@ static void abandoned_file_is_gone(void **state)
 	int before = descriptors_open();
 	for (int f = 0; f < FORMATS; f++) {
 		struct needs_row row = row_of("1", "x");
-		struct needs_writer *writer = needs_writer_new(formats[f], p->path);
+		struct needs_writer *writer = needs_writer_new(&needs_table, formats[f], p->path);
 		assert_true(needs_writer_add(writer, &row, CODE, ""));
 		needs_writer_abandon(&writer);
 		assert_null(writer);
@@ -216,7 +216,7 @@ static void unwritable_path_is_refused(void **state)
 {
 	(void)state;
 	for (int f = 0; f < FORMATS; f++)
-		assert_null(needs_writer_new(formats[f], "/nowhere/at/all"));
+		assert_null(needs_writer_new(&needs_table, formats[f], "/nowhere/at/all"));
 }
 
 static bool write_many(struct needs_writer **writer)
@@ -242,7 +242,7 @@ static void full_disk_is_reported_and_leaves_nothing(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	for (int i = 0; i < FORMATS * 3; i++) {
 		struct rlimit small = { limits[i / FORMATS], before.rlim_max };
-		struct needs_writer *writer = needs_writer_new(formats[i % FORMATS], p->path);
+		struct needs_writer *writer = needs_writer_new(&needs_table, formats[i % FORMATS], p->path);
 		assert_non_null(writer);
 		setrlimit(RLIMIT_FSIZE, &small);
 		bool finished = write_many(&writer);
@@ -259,7 +259,7 @@ static void full_device_is_reported(void **state)
 	struct stat st;
 	(void)state;
 	for (int f = 0; f < FORMATS - 1; f++) {
-		struct needs_writer *writer = needs_writer_new(formats[f], "/dev/full");
+		struct needs_writer *writer = needs_writer_new(&needs_table, formats[f], "/dev/full");
 		assert_non_null(writer);
 		assert_false(write_many(&writer));
 		assert_int_equal(stat("/dev/full", &st), 0);
