@@ -15,7 +15,7 @@ CREATE FUNCTION name_masked(name text) RETURNS text LANGUAGE sql IMMUTABLE PARAL
     SELECT left(name, 1) || repeat('*', greatest(length(name) - 1, 1)) $$;
 
 -- One item, bought or given by somebody.
-CREATE FUNCTION device_item_take(wanted_centre text, given device_item) RETURNS TABLE (verdict text, field text, made device_item)
+CREATE FUNCTION device_item_take(wanted_centre text, given device_item) RETURNS TABLE (verdict text, made device_item)
 LANGUAGE plpgsql AS $$
 DECLARE
     place centre;
@@ -24,17 +24,16 @@ DECLARE
 BEGIN
     SELECT * INTO place FROM device_centre(wanted_centre);
     SELECT * INTO kind FROM device_model m WHERE m.code = given.model;
-    SELECT v.verdict, v.field INTO verdict, field FROM (VALUES
-        (1, 'centre_without_region', '/centre', place.id IS NULL AND scope_role() = 'centre' AND wanted_centre IS NULL),
-        (2, 'centre_required', '/centre', place.id IS NULL AND wanted_centre IS NULL),
-        (3, 'centre_unknown', '/centre', place.id IS NULL),
-        (4, 'model_unknown', '/model', kind.code IS NULL),
-        (5, 'model_retired', '/model', kind.retired_at IS NOT NULL),
-        (6, 'label_invalid', '/code', given.code !~ '^[0-9A-Za-z._-]{3,64}$' OR given.code ~ '^[0-9]{16}$'),
-        (7, 'donor_not_wanted', '/donor', given.source <> 'donated' AND given.donor <> ''),
-        (8, 'acquired_in_future', '/acquired_on', given.acquired_on > china_date(now())),
-        (9, 'warranty_before_acquired', '/warranty_until', given.warranty_until < given.acquired_on))
-        AS v (n, verdict, field, is_so) WHERE v.is_so ORDER BY v.n LIMIT 1;
+    verdict := CASE
+        WHEN place.id IS NULL AND scope_role() = 'centre' AND wanted_centre IS NULL THEN 'centre_without_region'
+        WHEN place.id IS NULL AND wanted_centre IS NULL THEN 'centre_required'
+        WHEN place.id IS NULL THEN 'centre_unknown'
+        WHEN kind.code IS NULL THEN 'model_unknown'
+        WHEN kind.retired_at IS NOT NULL THEN 'model_retired'
+        WHEN given.code !~ '^[0-9A-Za-z._-]{3,64}$' OR given.code ~ '^[0-9]{16}$' THEN 'label_invalid'
+        WHEN given.source <> 'donated' AND given.donor <> '' THEN 'donor_not_wanted'
+        WHEN given.acquired_on > china_date(now()) THEN 'acquired_in_future'
+        WHEN given.warranty_until < given.acquired_on THEN 'warranty_before_acquired' END;
     IF verdict IS NULL THEN
         INSERT INTO device_item AS i (code, model, serial, batch, centre_id, source, donor, acquired_on, price, warranty_until, shelf, note)
         VALUES (given.code, given.model, given.serial, given.batch, place.id, given.source, given.donor, given.acquired_on, given.price,
@@ -53,15 +52,14 @@ END $$;
 
 -- What of it changes without an event.
 CREATE FUNCTION device_item_amend(wanted text, if_match int, new_shelf text, new_note text, new_donor text, new_price bigint, new_warranty date)
-RETURNS TABLE (verdict text, field text, made device_item) LANGUAGE plpgsql AS $$
+RETURNS TABLE (verdict text, made device_item) LANGUAGE plpgsql AS $$
 BEGIN
     made := device_item_locked(wanted);
-    SELECT v.verdict, v.field INTO verdict, field FROM (VALUES
-        (1, 'not_found', '', made.id IS NULL OR NOT scope_has(made.centre_id, made.region)),
-        (2, 'stale', '', if_match <> made.version),
-        (3, 'donor_not_wanted', '/donor', made.source <> 'donated' AND new_donor <> ''),
-        (4, 'warranty_before_acquired', '/warranty_until', new_warranty < made.acquired_on)) AS v (n, verdict, field, is_so)
-    WHERE v.is_so ORDER BY v.n LIMIT 1;
+    verdict := CASE
+        WHEN made.id IS NULL OR NOT scope_has(made.centre_id, made.region) THEN 'not_found'
+        WHEN if_match <> made.version THEN 'stale'
+        WHEN made.source <> 'donated' AND new_donor <> '' THEN 'donor_not_wanted'
+        WHEN new_warranty < made.acquired_on THEN 'warranty_before_acquired' END;
     IF verdict IS NULL THEN
         UPDATE device_item i SET shelf = coalesce(new_shelf, i.shelf), note = coalesce(new_note, i.note), donor = coalesce(new_donor, i.donor),
             price = coalesce(new_price, i.price), warranty_until = coalesce(new_warranty, i.warranty_until)

@@ -83,9 +83,9 @@ WITH taken AS MATERIALIZED (
         'price', $11::bigint, 'warranty_until', $12::date, 'shelf', coalesce($13::text, ''), 'note', coalesce($14::text, ''))) AS given
     CROSS JOIN LATERAL device_item_take($3::text, given) AS t
 ), i AS (
-    SELECT t.verdict, t.field, (t.made).* FROM taken t
+    SELECT t.verdict, (t.made).* FROM taken t
 ), answer AS (
-    SELECT i.verdict AS _verdict, i.field AS _field, {{item_columns}}, {{item_more}} FROM i {{item_names}}
+    SELECT i.verdict AS _verdict, {{item_columns}}, {{item_more}} FROM i {{item_names}}
 )
 
 -- name: device_item_get :one write
@@ -106,9 +106,9 @@ FROM item i {{item_names}} LEFT JOIN holder h ON true LEFT JOIN device_recall c 
 -- name: device_item_amend :write
 -- $3 item, $4 if-match, $5 shelf, $6 note, $7 donor, $8 price, $9 warranty until
 WITH i AS MATERIALIZED (
-    SELECT a.verdict, a.field, (a.made).* FROM device_item_amend($3::text, $4::int, $5::text, $6::text, $7::text, $8::bigint, $9::date) AS a
+    SELECT a.verdict, (a.made).* FROM device_item_amend($3::text, $4::int, $5::text, $6::text, $7::text, $8::bigint, $9::date) AS a
 ), answer AS (
-    SELECT i.verdict AS _verdict, i.field AS _field, {{item_columns}}, {{item_more}} FROM i {{item_names}}
+    SELECT i.verdict AS _verdict, {{item_columns}}, {{item_more}} FROM i {{item_names}}
 )
 
 -- name: device_item_events :many write
