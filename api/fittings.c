@@ -5,6 +5,7 @@
 const struct verdict fitting_verdicts[] = {
 	{ "request_unknown", 422, "There is no such request.", "/request" },
 	{ "request_of_another", 409, "The request is another person's.", "/request" },
+	{ "request_elsewhere", 409, "Another centre deals with the request.", "/request" },
 	{ "request_not_assessed", 409, "The request has not passed an assessment, or was dealt with already.",
 	  "/request" },
 	{ "device_kind_differs", 409, "The item is of another kind than the request asks for.", "/item" },

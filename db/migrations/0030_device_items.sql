@@ -75,6 +75,8 @@ CREATE TABLE device_item (
     created_at    timestamptz NOT NULL DEFAULT now(),
     version       int NOT NULL DEFAULT 1,
     PRIMARY KEY (plan_region, id),
+    -- A label does not read like the id of another item of this plan.
+    CHECK (CASE WHEN code ~ '^[0-9]{16}$' THEN code = id::text OR plan_region_of(code::bigint) <> plan_region ELSE true END),
     CHECK ((state IN ('lent', 'fitted')) = (handover_id IS NOT NULL)),
     CHECK ((state = 'reserved') = (request_id IS NOT NULL)),
     CHECK ((bound_for IS NULL) = (transfer_id IS NULL)),

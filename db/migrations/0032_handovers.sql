@@ -13,6 +13,7 @@ BEGIN
     verdict := CASE
         WHEN h.kind <> 'loan' AND r.id IS NULL THEN 'request_unknown'
         WHEN r.person_id IS DISTINCT FROM h.person_id AND h.kind <> 'loan' THEN 'request_of_another'
+        WHEN r.id IS NOT NULL AND r.centre_id IS DISTINCT FROM i.centre_id THEN 'request_elsewhere'
         WHEN r.state <> 'assessed' THEN 'request_not_assessed'
         WHEN r.measure <> (SELECT m.measure FROM device_model m WHERE m.code = i.model) THEN 'device_kind_differs'
         WHEN h.kind IN ('fitting', 'rental') AND r.assessed_for <> h.kind THEN 'assessed_otherwise'
@@ -22,6 +23,14 @@ BEGIN
     END IF;
     RETURN coalesce(verdict, device_refusal(i, 'issue', h.happened_at, NULL, NULL, h));
 END $$;
+
+-- A centre's own things, and for the office what is in its region.
+CREATE FUNCTION scope_has(centre_id bigint, region int) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE scope_whose() WHEN '' THEN region BETWEEN scope_low() AND scope_high() WHEN 'k' || centre_id THEN true ELSE false END IS TRUE $$;
+
+-- Is `i` of the centre, or in the region, of who writes? (In functions of the owner's, which see all; the owner himself may.)
+CREATE FUNCTION device_own(i device_item) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT scope_low() IS NULL OR scope_has(i.centre_id, i.region) $$;
 
 -- A row here is a hand-over that has been made: it issues the item, or is an error.
 CREATE FUNCTION handover_comes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -43,7 +52,7 @@ BEGIN
     NEW.happened_at := coalesce(NEW.happened_at, now());
     NEW.account_id := scope_account();
     verdict := handover_refusal(NEW, i, r);
-    IF verdict IS NOT NULL OR i.id IS NULL THEN
+    IF verdict IS NOT NULL OR i.id IS NULL OR NOT device_own(i) THEN
         RAISE EXCEPTION '% of device item %: %', NEW.kind, NEW.item_id, coalesce(verdict, 'not_found') USING ERRCODE = 'TT005';
     END IF;
     RETURN NEW;
@@ -71,12 +80,15 @@ END $$;
 -- What of a handover changes: it ends (once, unless who ended it by mistake takes that back at once), a trial becomes a fitting, it is closed.
 CREATE FUNCTION handover_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    i device_item;
     r device_request;
     verdict text;
 BEGIN
     NEW.version := OLD.version + 1;
+    SELECT * INTO i FROM device_item d WHERE d.plan_region = OLD.plan_region AND d.id = OLD.item_id;
     IF NEW.ended = 'returned' AND OLD.ended = 'returned' OR NEW.ended = 'lost' AND OLD.ended = 'lost' THEN
         NEW.ended_at := OLD.ended_at;
+        NEW.closed_at := CASE WHEN OLD.kind = 'rental' THEN NEW.closed_at ELSE OLD.closed_at END;
     ELSIF NEW.ended IS NOT NULL THEN
         NEW.ended_at := coalesce(NEW.ended_at, now());
         NEW.closed_at := CASE WHEN OLD.kind = 'rental' THEN NULL ELSE NEW.ended_at END;
@@ -88,12 +100,17 @@ BEGIN
         SELECT * INTO r FROM device_request q WHERE q.plan_region = NEW.plan_region AND q.id = NEW.request_id FOR NO KEY UPDATE;
     END IF;
     verdict := CASE
+        WHEN NOT device_own(i) THEN 'not_found'
+        WHEN scope_role() = 'auditor' THEN 'role_not_allowed'
+        WHEN OLD.ended IS NOT NULL AND NEW.due_at IS DISTINCT FROM OLD.due_at THEN 'handover_over'
+        WHEN NEW.due_at <= OLD.happened_at THEN 'due_before_begin'
         WHEN OLD.kind <> NEW.kind AND (OLD.kind, NEW.kind) <> ('trial', 'fitting') THEN 'device_state'
         WHEN OLD.kind <> NEW.kind AND (OLD.ended IS NOT NULL OR NEW.ended IS NOT NULL) THEN 'handover_over'
         WHEN OLD.kind <> NEW.kind AND (r.id IS NULL OR r.state <> 'assessed') THEN 'request_not_assessed'
         WHEN OLD.kind <> NEW.kind AND r.assessed_for <> 'fitting' THEN 'assessed_otherwise'
         WHEN OLD.ended = 'returned' AND NEW.ended = 'lost' THEN 'handover_over'
         WHEN OLD.ended = 'lost' AND NEW.ended IS NULL THEN 'handover_over'
+        WHEN OLD.kind = 'rental' AND OLD.closed_at IS NULL AND (NEW.closed_at < NEW.ended_at OR NEW.closed_at > now() + interval '5 minutes') THEN 'happened_before_last'
         WHEN OLD.closed_at IS NOT NULL AND OLD.kind = 'rental' AND (NEW.ended, NEW.closed_at) IS DISTINCT FROM (OLD.ended, OLD.closed_at) THEN 'handover_over' END;
     IF verdict IS NULL AND OLD.kind <> NEW.kind THEN
         verdict := service_life_barred(r, china_date(now()));
@@ -119,6 +136,28 @@ END $$;
 CREATE TRIGGER changes BEFORE UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changes();
 CREATE TRIGGER changed AFTER UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changed();
 
+-- A request: of the person whose need it is. What was granted stays granted, and nothing is granted without being handed over.
+CREATE FUNCTION device_request_stands() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    verdict text;
+BEGIN
+    NEW.version := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.version + 1 END;
+    IF TG_OP = 'INSERT' THEN
+            NEW.account_id := coalesce(scope_account(), NEW.account_id);
+    END IF;
+    verdict := CASE
+        WHEN TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM need n WHERE n.plan_region = NEW.plan_region AND n.id = NEW.need_id
+            AND n.person_id = NEW.person_id AND n.kind = 'device') THEN 'request_of_another'
+        WHEN TG_OP = 'UPDATE' AND OLD.state = 'fulfilled' AND NEW.state <> 'fulfilled' THEN 'request_not_assessed'
+        WHEN NEW.state = 'fulfilled' AND NOT EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region AND h.request_id = NEW.id
+            AND h.kind IN ('fitting', 'rental')) THEN 'request_not_assessed' END;
+    IF verdict IS NOT NULL THEN
+        RAISE EXCEPTION 'device request %: %', NEW.id, verdict USING ERRCODE = 'TT005';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stands BEFORE INSERT OR UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_stands();
+
 -- Why the end of `h` may not be written down; NULL: it may. what: returned, lost.
 CREATE FUNCTION handover_end_refusal(h handover, i device_item, what text, happened timestamptz, said text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -138,8 +177,8 @@ END $$;
 GRANT SELECT ON device_rule, device_event TO tantu_app;
 GRANT INSERT (plan_region, item_id, action, happened_at, handover_id, reference, note) ON device_event TO tantu_app;
 GRANT USAGE ON device_number, device_request_number, handover_number, device_fact_number TO tantu_app;
-GRANT SELECT, INSERT ON device_item, device_request, handover, device_disinfection,
-    device_inspection, device_repair, device_recycling, device_transfer, device_recall, device_recall_item TO tantu_app;
+GRANT SELECT ON device_item, device_request, handover, device_disinfection, device_inspection, device_repair, device_recycling, device_transfer,
+    device_recall, device_recall_item TO tantu_app; -- (a row of device_recall_item comes with the recall, the item, or the item's arrival)
 GRANT UPDATE (shelf, note, donor, price, warranty_until) ON device_item TO tantu_app;
 GRANT UPDATE (centre_id, state, assessed_for, exception, exception_by, score, note, region, version) ON device_request TO tantu_app;
 GRANT UPDATE (kind, due_at, ended, ended_at, closed_at, note) ON handover TO tantu_app;
@@ -177,10 +216,6 @@ CREATE FUNCTION device_centre(wanted text) RETURNS centre LANGUAGE sql STABLE AS
         WHEN 'centre' THEN c.id = scope_centre() AND (wanted IS NULL OR c.code = wanted)
         ELSE c.code = wanted AND coalesce(scope_sees_region(), false) AND c.region BETWEEN scope_low() AND scope_high() END $$;
 
--- A centre's own things, and for the office what is in its region.
-CREATE FUNCTION scope_has(centre_id bigint, region int) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE scope_whose() WHEN '' THEN region BETWEEN scope_low() AND scope_high() WHEN 'k' || centre_id THEN true ELSE false END IS TRUE $$;
-
 ALTER TABLE device_item ENABLE ROW LEVEL SECURITY;
 ALTER TABLE device_event ENABLE ROW LEVEL SECURITY;
 ALTER TABLE device_request ENABLE ROW LEVEL SECURITY;
@@ -207,7 +242,8 @@ CREATE POLICY scope ON device_disinfection USING (scope_has(centre_id, region));
 CREATE POLICY scope ON device_inspection USING (scope_has(centre_id, region));
 CREATE POLICY scope ON device_repair USING (scope_has(centre_id, region));
 CREATE POLICY scope ON device_recycling USING (scope_has(centre_id, region));
-CREATE POLICY scope ON device_transfer USING (scope_has(from_centre, from_region) OR scope_has(to_centre, to_region));
+CREATE POLICY scope ON device_transfer USING (scope_has(from_centre, from_region) OR scope_has(to_centre, to_region))
+    WITH CHECK (scope_has(from_centre, from_region));
 CREATE POLICY reading ON device_recall FOR SELECT USING (
     ((SELECT scope_sees_region()) AND region <= (SELECT scope_high()) AND high >= (SELECT scope_low()))
     OR EXISTS (SELECT FROM centre c WHERE c.id = (SELECT scope_centre()) AND c.region BETWEEN device_recall.region AND device_recall.high));
@@ -222,3 +258,19 @@ CREATE POLICY served ON person FOR SELECT USING ((SELECT scope_role()) = 'centre
     SELECT FROM device_request r WHERE r.plan_region = person.plan_region AND r.person_id = person.id AND r.centre_id = (SELECT scope_centre())));
 CREATE POLICY served ON need FOR SELECT USING ((SELECT scope_role()) = 'centre' AND EXISTS (
     SELECT FROM device_request r WHERE r.plan_region = need.plan_region AND r.person_id = need.person_id AND r.centre_id = (SELECT scope_centre())));
+
+-- When something was written down nobody says but the database. An auditor reads.
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{device_item,device_event,device_request,handover,device_disinfection,device_inspection,device_repair,device_recycling,
+            device_transfer,device_recall,device_recall_item}'::text[] LOOP
+        EXECUTE format('CREATE POLICY adding_by_whom ON %I AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> ''auditor'')', t);
+        EXECUTE format('CREATE POLICY changing_by_whom ON %I AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK ((SELECT scope_role()) <> ''auditor'')', t);
+        IF t NOT IN ('device_event', 'device_recall_item') THEN
+            EXECUTE format('GRANT INSERT (%s) ON %I TO tantu_app', (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
+                WHERE a.attrelid = t::regclass AND a.attnum > 0 AND a.attname <> 'created_at'), t);
+        END IF;
+    END LOOP;
+END $$;
