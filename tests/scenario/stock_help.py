@@ -62,8 +62,9 @@ class Hand:
 
     def clean(self, item, grade="B"):
         """From returned into stock again: disinfected, and inspected with that grade."""
-        batch = self.fact("disinfection", item, method="紫外线", agent="84消毒液", began_at="now()", ended_at="now()")
+        batch = self.fact("disinfection", item, method="紫外线", agent="84消毒液", began_at="now()")
         self.event(item, "disinfect", batch)
+        self.sql("UPDATE device_disinfection SET ended_at = now() WHERE id = %s", batch)
         self.event(item, "disinfected", batch)
         self.passes(item, grade)
 
