@@ -12,9 +12,34 @@ const struct verdict fitting_verdicts[] = {
 	{ "assessed_otherwise", 409, "The assessment says otherwise: a fitting or a rental.", "/request" },
 	{ "due_before_begin", 422, "The due time is not after the beginning.", "/due_at" },
 	{ "handover_over", 409, "It has ended.", NULL },
+	{ "device_unknown", 422, "There is no such item, or it is not yours.", "/item" },
+	{ "device_of_another_centre", 409, "The item is another centre's than the request.", "/item" },
+	{ "within_service_life", 409,
+	  "The person was granted one of this kind within its service life; reasons say until when.", NULL },
+	{ "signature_unreadable", 422, "A signature is lists of strokes: x, y, x, y, and so on.",
+	  "/signature" },
+	{ "handover_signed", 409, "It is signed already.", NULL },
 	{ NULL, 0, NULL, NULL },
 };
 
+static const struct field fitting_in[] = {
+	{ "request", F_INT, .required = true, .min = 0, .max = 9999999999999999 },
+	{ "item", F_TEXT, .required = true, .max = 64, .says = "Its label's code, or its id" },
+	{ "happened_at", F_TIME, .says = "When it was done, if not now." },
+	{ "signature", F_OBJECT, .max = 16384, .says = "{\"strokes\": [[x, y, x, y], ...]}" },
+	{ "signer", F_TEXT, .max = 100, .says = "Who signed, if not the person himself." },
+	{ "note", F_TEXT, .max = 2000 },
+	{ 0 },
+};
+
+enum { SERVES = ROLE_CENTRE | ROLE_COUNTY | ROLE_MANAGER, SEES = SERVES | ROLE_AUDITOR };
+
 const struct endpoint fitting_endpoints[] = {
+	{ HTTP_METHOD_POST, "/api/v1/fittings", SERVES, NULL, fitting_in, .status = 201,
+	  .way = { { NULL, SQL_fitting_make,
+		     "in.request in.item in.happened_at in.signature in.signer in.note" } },
+	  .summary = "Fit: hand an item over for good, for an assessed request" },
+	{ HTTP_METHOD_GET, "/api/v1/fittings/{id}", SEES, .way = { { NULL, SQL_fitting_get, "path.id" } },
+	  .summary = "A fitting or a trial whole, with the signature; the reading is recorded" },
 	{ 0 },
 };

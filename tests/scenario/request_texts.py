@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For test_texts.py: the texts of requests and fittings are walked where they are."""
+TEXTS = {("POST", "/api/v1/device-requests"): ["measure", "centre", "note"],
+         ("POST", "/api/v1/device-requests/{id}/assessment"): ["measure", "changes", "reason", "note"],
+         ("POST", "/api/v1/fittings"): ["item", "signer", "note"]}
+ELSEWHERE = {(*endpoint, field): "test_device_requests.py::test_naughty_texts_come_back" for endpoint, fields in TEXTS.items() for field in fields}
