@@ -93,8 +93,5 @@ const struct endpoint account_endpoints[] = {
 	  .summary = "When the account was locked out and unlocked" },
 	{ HTTP_METHOD_GET, "/api/v1/contractors", SIGNED_IN, .page = "id",
 	  .way = { { NULL, SQL_contractors_list, "page.after page.limit" } }, .summary = "Contractors" },
-	{ HTTP_METHOD_GET, "/api/v1/centres", SIGNED_IN, .page = "id",
-	  .way = { { NULL, SQL_centres_list, "page.after page.limit" } },
-	  .summary = "Rehabilitation centres" },
 	{ 0 },
 };

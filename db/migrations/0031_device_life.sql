@@ -336,7 +336,7 @@ CREATE FUNCTION device_item_comes() RETURNS trigger LANGUAGE plpgsql SECURITY DE
 DECLARE
     place centre;
 BEGIN
-    SELECT * INTO place FROM centre c WHERE c.id = NEW.centre_id;
+    SELECT * INTO place FROM centre c WHERE c.id = NEW.centre_id FOR KEY SHARE; -- (its place does not change meanwhile)
     IF place.plan_region IS NULL OR NEW.state_at > now() + interval '5 minutes' THEN
         RAISE EXCEPTION 'an item of centre %, which has no region, or in the future', NEW.centre_id USING ERRCODE = 'TT005';
     END IF;

@@ -170,6 +170,3 @@ WHERE e.account_id = $1::bigint AND e.id > coalesce($2::bigint, 0) ORDER BY e.id
 
 -- name: contractors_list :many stale
 SELECT id, code, name FROM contractor WHERE id > coalesce($1::bigint, 0) ORDER BY id LIMIT $2::int;
-
--- name: centres_list :many stale
-SELECT id, code, name FROM centre WHERE id > coalesce($1::bigint, 0) ORDER BY id LIMIT $2::int;

@@ -331,7 +331,7 @@ EXCEPTED = {
     "doctor": "for the system alone: counts, sizes and rights, and one sealed number",
     "regions_list": "public: the same for everybody", "region_get": "public: the same for everybody",
     "transition_rules": "public: the rules are no secret",
-    "contractors_list": "names of firms, for everybody who signs in", "centres_list": "names of centres, likewise",
+    "contractors_list": "names of firms, for everybody who signs in",
     "plans_list": "plans are no secret within the service", "plan_gates": "rules of plans, likewise",
     "plan_get": "plans are no secret within the service",
     "targets_get": "targets are no secret within the service",
@@ -362,7 +362,7 @@ ADMINISTRATORS = {
 PUBLIC_TABLES = {
     "schema_version": "numbers of migrations", "installation": "a number of its own", "backup_record": "names and times",
     "region": "names of places", "region_code": "names of places",
-    "contractor": "names of firms", "centre": "names of centres", "eligibility_rule": "rules", "hardship": "rules",
+    "contractor": "names of firms", "eligibility_rule": "rules", "hardship": "rules",
     "transition_rule": "rules", "stage_name": "rules", "case_gate": "rules", **scope_rows.merged("PUBLIC_TABLES", dict)}
 # Protected against writing, but to be read by everybody.
 READ_BY_ALL = {"plan", "indicator", "target_split", "measure"} | scope_rows.merged("READ_BY_ALL", set)

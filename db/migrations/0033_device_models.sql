@@ -1,0 +1,219 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- compatible_from: 7
+-- Keeping the catalogue of devices: centres and their place, classes and what they are in other editions, models, terms of plans.
+
+-- Where a centre lies is written on its items, requests and handovers: it stays once there are any, whoever writes.
+CREATE FUNCTION centre_in_use(wanted bigint) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM device_item i WHERE i.centre_id = wanted) OR EXISTS (SELECT FROM device_item i WHERE i.bound_for = wanted)
+        OR EXISTS (SELECT FROM device_request r WHERE r.centre_id = wanted) OR EXISTS (SELECT FROM handover h WHERE h.centre_id = wanted)
+        OR EXISTS (SELECT FROM device_transfer t WHERE t.from_centre = wanted) OR EXISTS (SELECT FROM device_transfer t WHERE t.to_centre = wanted) $$;
+CREATE FUNCTION centre_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.plan_region, NEW.region) IS DISTINCT FROM (OLD.plan_region, OLD.region) AND centre_in_use(OLD.id) THEN
+        RAISE EXCEPTION 'centre %: centre_in_use', OLD.id USING ERRCODE = 'TT005';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stays BEFORE UPDATE OF plan_region, region ON centre FOR EACH ROW EXECUTE FUNCTION centre_stays();
+
+-- An office keeps the centres that lie in its region; one without a place is the administrator's, who made it with its account.
+ALTER TABLE centre ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON centre FOR SELECT USING (true);
+CREATE FUNCTION scope_places(region int) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE scope_role() WHEN 'admin' THEN true WHEN 'system' THEN true
+                WHEN 'county' THEN region BETWEEN scope_low() AND scope_high()
+                WHEN 'manager' THEN region BETWEEN scope_low() AND scope_high() ELSE false END IS TRUE $$;
+CREATE POLICY adding ON centre FOR INSERT WITH CHECK (scope_places(region));
+CREATE POLICY changing ON centre FOR UPDATE USING (scope_places(region));
+
+CREATE TYPE centre_answer AS (
+    _verdict text, id bigint, code text, name text, plan text, region text, address text, phone text, version int);
+CREATE FUNCTION centre_shown(c centre, verdict text) RETURNS centre_answer LANGUAGE sql STABLE AS $$
+    SELECT (verdict, c.id, c.code, c.name, (SELECT p.code FROM plan p WHERE p.id = device_plan_of(c.plan_region, china_date(now()))),
+        region_label(c.region), c.address, c.phone, c.version)::centre_answer $$;
+
+-- A new centre, or another place and name of one.
+CREATE FUNCTION centre_put(wanted text, if_match int, of_plan text, of_region text, called text, lies_at text, rings text) RETURNS centre_answer
+LANGUAGE plpgsql AS $$
+DECLARE
+    c centre;
+    p plan;
+    spot int := region_of(of_region);
+    verdict text;
+BEGIN
+    SELECT * INTO p FROM plan s WHERE s.code = of_plan;
+    SELECT * INTO c FROM centre s WHERE s.code = wanted;
+    verdict := CASE
+        WHEN c.id IS NULL AND if_match IS NOT NULL THEN 'not_found'
+        WHEN c.id IS NOT NULL AND NOT scope_places(c.region) THEN 'region_foreign'
+        WHEN c.id IS NULL AND wanted !~ '^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$' THEN 'centre_code_invalid'
+        WHEN p.id IS NULL THEN 'plan_unknown'
+        WHEN spot IS NULL THEN 'region_unknown'
+        WHEN NOT EXISTS (SELECT FROM region r WHERE r.place = p.region AND spot BETWEEN r.place AND r.high) THEN 'region_not_within'
+        WHEN NOT scope_places(spot) THEN 'region_foreign' END;
+    IF verdict IS NULL AND c.id IS NULL THEN
+        INSERT INTO centre (code, name, plan_region, region, address, phone)
+        VALUES (wanted, called, p.region, spot, coalesce(lies_at, ''), coalesce(rings, '')) ON CONFLICT (code) DO NOTHING RETURNING * INTO c;
+        RETURN centre_shown(c, CASE WHEN c.id IS NULL THEN 'stale' END);
+    ELSIF verdict IS NULL THEN
+        -- (Items refer to it: they wait for this lock, and this one for theirs.)
+        SELECT * INTO c FROM centre s WHERE s.id = c.id FOR UPDATE;
+        verdict := CASE
+            WHEN c.id IS NULL OR if_match <> c.version THEN 'stale'
+            WHEN (c.plan_region, c.region) IS DISTINCT FROM (p.region, spot) AND centre_in_use(c.id) THEN 'centre_in_use' END;
+    END IF;
+    IF verdict IS NULL THEN
+        UPDATE centre s SET plan_region = p.region, region = spot, name = called, address = coalesce(lies_at, ''), phone = coalesce(rings, ''),
+            version = s.version + 1 WHERE s.id = c.id RETURNING * INTO c;
+    END IF;
+    RETURN centre_shown(c, verdict);
+END $$;
+
+-- A class is written scheme/edition/code: iso9999/2016/122203.
+CREATE FUNCTION device_class_label(scheme text, edition text, code text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT scheme || '/' || edition || '/' || code $$;
+CREATE FUNCTION device_class_of(label text) RETURNS device_class LANGUAGE sql STABLE AS $$
+    SELECT c FROM device_class c WHERE c.scheme = split_part(label, '/', 1) AND c.edition = split_part(label, '/', 2)
+        AND c.code = split_part(label, '/', 3) AND split_part(label, '/', 4) = '' $$;
+
+CREATE TYPE device_class_answer AS (
+    _verdict text, scheme text, edition text, code text, class text, name_zh text, name_ko text, name_en text, version int);
+CREATE FUNCTION device_class_shown(c device_class, verdict text) RETURNS device_class_answer LANGUAGE sql STABLE AS $$
+    SELECT (verdict, c.scheme, c.edition, c.code, device_class_label(c.scheme, c.edition, c.code),
+        c.name_zh, c.name_ko, c.name_en, c.version)::device_class_answer $$;
+CREATE FUNCTION device_class_put(of_scheme text, of_edition text, wanted text, if_match int, zh text, ko text, en text) RETURNS device_class_answer
+LANGUAGE plpgsql AS $$
+DECLARE
+    c device_class;
+    verdict text;
+BEGIN
+    SELECT * INTO c FROM device_class s WHERE (s.scheme, s.edition, s.code) = (of_scheme, of_edition, wanted) FOR UPDATE;
+    verdict := CASE
+        WHEN scope_role() IS DISTINCT FROM 'admin' THEN 'role_not_allowed'
+        WHEN c.code IS NULL AND if_match IS NOT NULL THEN 'not_found'
+        WHEN of_scheme !~ '^[a-z0-9_-]{1,32}$' OR of_edition !~ '^[0-9]{4}$' OR wanted !~ '^[0-9]{2,8}$' THEN 'class_invalid'
+        WHEN if_match <> c.version THEN 'stale' END;
+    IF verdict IS NULL THEN
+        INSERT INTO device_class AS s (scheme, edition, code, name_zh, name_ko, name_en)
+        VALUES (of_scheme, of_edition, wanted, zh, coalesce(ko, zh), coalesce(en, zh))
+        ON CONFLICT (scheme, edition, code) DO UPDATE SET name_zh = excluded.name_zh, name_ko = excluded.name_ko, name_en = excluded.name_en,
+            version = s.version + 1 RETURNING * INTO c;
+    END IF;
+    RETURN device_class_shown(c, verdict);
+END $$;
+
+CREATE TYPE device_model_answer AS (
+    _verdict text, _field text, code text, measure text, name_zh text, name_ko text, name_en text, maker text, class text, service_months int,
+    price bigint, subsidy bigint, rent bigint, rent_subsidy bigint, deposit bigint, loan_hours int, retired_at timestamptz, version int);
+CREATE FUNCTION device_model_shown(m device_model, verdict text, field text) RETURNS device_model_answer LANGUAGE sql STABLE AS $$
+    SELECT (verdict, field, m.code, m.measure, m.name_zh, m.name_ko, m.name_en, m.maker,
+        device_class_label(m.class_scheme, m.class_edition, m.class_code), m.service_months, m.price, m.subsidy, m.rent, m.rent_subsidy,
+        m.deposit, m.loan_hours, m.retired_at, m.version)::device_model_answer $$;
+
+-- Why a model may not be as `m` says; NULL: it may. before: what it is now. What its items are is not changed behind them.
+CREATE FUNCTION device_model_refusal(m device_model, before device_model, OUT verdict text, OUT field text) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    verdict := CASE
+        WHEN m.code !~ '^[a-z0-9][a-z0-9_.-]{0,47}$' THEN 'model_code_invalid'
+        WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure) THEN 'measure_unknown'
+        WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure AND s.kind = 'device') THEN 'measure_not_device'
+        WHEN NOT EXISTS (SELECT FROM device_class c WHERE (c.scheme, c.edition, c.code) = (m.class_scheme, m.class_edition, m.class_code)) THEN 'class_unknown'
+        WHEN m.rent_subsidy > m.rent THEN 'rent_subsidy_exceeds_rent'
+        WHEN before.measure <> m.measure AND device_model_in_use(m.code) THEN 'model_in_use' END;
+    field := CASE verdict WHEN 'model_code_invalid' THEN '/code' WHEN 'class_unknown' THEN '/class' WHEN 'rent_subsidy_exceeds_rent' THEN '/rent_subsidy'
+        WHEN 'model_in_use' THEN NULL ELSE '/measure' END;
+END $$;
+CREATE FUNCTION device_model_in_use(wanted text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM device_item i WHERE i.model = wanted) $$;
+
+-- m: the whole model as it shall be; out_of_use NULL: as it was.
+CREATE FUNCTION device_model_put(m device_model, label text, out_of_use boolean, if_match int) RETURNS device_model_answer LANGUAGE plpgsql AS $$
+DECLARE
+    c device_class := device_class_of(label);
+    before device_model;
+    verdict text;
+    field text;
+BEGIN
+    SELECT * INTO before FROM device_model d WHERE d.code = m.code FOR UPDATE;
+    m.class_scheme := c.scheme;
+    m.class_edition := c.edition;
+    m.class_code := c.code;
+    verdict := CASE
+        WHEN scope_role() IS DISTINCT FROM 'admin' THEN 'role_not_allowed'
+        WHEN before.code IS NULL AND if_match IS NOT NULL THEN 'not_found'
+        WHEN if_match <> before.version THEN 'stale' END;
+    IF verdict IS NULL THEN
+        SELECT * INTO verdict, field FROM device_model_refusal(m, before);
+    END IF;
+    IF verdict IS NOT NULL THEN
+        RETURN device_model_shown(before, verdict, field);
+    END IF;
+    m.retired_at := CASE WHEN out_of_use THEN coalesce(before.retired_at, now()) WHEN out_of_use IS NULL THEN before.retired_at END;
+    m.version := coalesce(before.version + 1, 1);
+    IF before.code IS NULL THEN
+        INSERT INTO device_model SELECT m.* ON CONFLICT (code) DO NOTHING RETURNING * INTO before;
+        RETURN device_model_shown(before, CASE WHEN before.code IS NULL THEN 'stale' END, NULL);
+    END IF;
+    UPDATE device_model d SET (measure, name_zh, name_ko, name_en, maker, class_scheme, class_edition, class_code, service_months, price, subsidy,
+        rent, rent_subsidy, deposit, loan_hours, retired_at, version) = (SELECT m.measure, m.name_zh, m.name_ko, m.name_en, m.maker, m.class_scheme,
+        m.class_edition, m.class_code, m.service_months, m.price, m.subsidy, m.rent, m.rent_subsidy, m.deposit, m.loan_hours, m.retired_at, m.version)
+    WHERE d.code = m.code RETURNING * INTO before;
+    RETURN device_model_shown(before, NULL, NULL);
+END $$;
+
+-- What a plan grants of a model: its own word, else the model's. (A plan's rent may fall below the model's share of it.)
+CREATE TYPE device_terms AS (service_months int, subsidy bigint, rent bigint, rent_subsidy bigint, deposit bigint);
+CREATE FUNCTION device_terms_held(m device_model, t device_term) RETURNS device_terms LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (coalesce(t.service_months, m.service_months), coalesce(t.subsidy, m.subsidy), coalesce(t.rent, m.rent),
+        least(coalesce(t.rent_subsidy, m.rent_subsidy), coalesce(t.rent, m.rent)), coalesce(t.deposit, m.deposit))::device_terms $$;
+CREATE FUNCTION device_terms_of(of_plan smallint, of_model text) RETURNS device_terms LANGUAGE sql STABLE AS $$
+    SELECT device_terms_held(m, t) FROM device_model m LEFT JOIN device_term t ON t.model = m.code AND t.plan_id = of_plan
+    WHERE m.code = of_model $$;
+
+CREATE TYPE device_term_answer AS (
+    _verdict text, plan text, model text, service_months int, subsidy bigint, rent bigint, rent_subsidy bigint, deposit bigint,
+    "holds.service_months" int, "holds.subsidy" bigint, "holds.rent" bigint, "holds.rent_subsidy" bigint, "holds.deposit" bigint, version int);
+CREATE FUNCTION device_term_shown(p plan, m device_model, t device_term, verdict text) RETURNS device_term_answer LANGUAGE sql STABLE AS $$
+    SELECT (verdict, p.code, m.code, t.service_months, t.subsidy, t.rent, t.rent_subsidy, t.deposit,
+        h.service_months, h.subsidy, h.rent, h.rent_subsidy, h.deposit, coalesce(t.version, 0))::device_term_answer FROM device_terms_held(m, t) AS h $$;
+-- given NULL: the plan says nothing of its own any more.
+CREATE FUNCTION device_term_put(of_plan text, of_model text, if_match int, given device_term) RETURNS device_term_answer LANGUAGE plpgsql AS $$
+DECLARE
+    p plan;
+    m device_model;
+    t device_term;
+    verdict text;
+BEGIN
+    SELECT * INTO p FROM plan s WHERE s.code = of_plan;
+    SELECT * INTO m FROM device_model d WHERE d.code = of_model;
+    verdict := CASE
+        WHEN p.id IS NULL OR m.code IS NULL THEN 'not_found'
+        WHEN NOT coalesce(scope_manages(p.region), false) THEN 'region_foreign' END;
+    IF verdict IS NOT NULL THEN
+        RETURN device_term_shown(p, m, NULL, verdict);
+    END IF;
+    SELECT * INTO t FROM device_term s WHERE s.plan_id = p.id AND s.model = m.code FOR UPDATE;
+    verdict := CASE
+        WHEN if_match <> coalesce(t.version, 0) THEN 'stale'
+        WHEN given.model IS NULL AND t.model IS NULL THEN 'not_found'
+        WHEN given.rent_subsidy > coalesce(given.rent, m.rent) THEN 'rent_subsidy_exceeds_rent' END;
+    IF verdict IS NULL AND given.model IS NULL THEN
+        DELETE FROM device_term s WHERE s.plan_id = p.id AND s.model = m.code;
+        t := NULL;
+    ELSIF verdict IS NULL THEN
+        INSERT INTO device_term AS s VALUES (p.id, m.code, given.service_months, given.subsidy, given.rent, given.rent_subsidy, given.deposit)
+        ON CONFLICT (plan_id, model) DO UPDATE SET service_months = excluded.service_months, subsidy = excluded.subsidy, rent = excluded.rent,
+            rent_subsidy = excluded.rent_subsidy, deposit = excluded.deposit, version = s.version + 1 RETURNING * INTO t;
+    END IF;
+    RETURN device_term_shown(p, m, t, verdict);
+END $$;
+
+-- Links. One row for both directions: the class that sorts first stands first.
+ALTER TABLE device_class_link ADD CHECK ((scheme COLLATE "C", edition COLLATE "C") < (to_scheme COLLATE "C", to_edition COLLATE "C"));
+CREATE INDEX device_class_link_back ON device_class_link (to_scheme, to_edition, to_code);
+CREATE FUNCTION device_relation_turned(relation text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT CASE relation WHEN 'narrower' THEN 'wider' WHEN 'wider' THEN 'narrower' ELSE relation END $$;
+-- What the end of two links is to their beginning. NULL: nothing is known of it (two parts of the same whole need not meet).
+CREATE FUNCTION device_relation_through(first text, second text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN first = 'same' THEN second WHEN second = 'same' OR first = second AND first <> 'overlaps' THEN first
+                WHEN first = 'narrower' OR second = 'wider' AND first = 'overlaps' THEN 'overlaps' END $$;
