@@ -301,7 +301,8 @@ enum step step_ask(struct request *r)
 	buffer_init(&limit, http_arena(r->x), 16);
 	buffer_i64(&limit, r->limit + 1); /* one more tells whether there is a next page */
 	buffer_char(&limit, 0);
-	r->way = pick_way(r);
+	if (!r->way) /* else a step of the endpoint has picked */
+		r->way = pick_way(r);
 	struct db_value *values =
 		arena_zalloc(http_arena(r->x), sizeof *values * (size_t)(r->way->count + 1));
 	if (limit.failed || !values)

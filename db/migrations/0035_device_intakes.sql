@@ -1,0 +1,207 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- compatible_from: 7
+-- Scans: what a code is, where it is, what may be done now. Intakes: many items taken in by one file.
+
+CREATE INDEX device_item_scanned ON device_item (serial) WHERE serial <> ''; -- a scanner does not know of which model it is
+
+-- --- scans ---
+
+-- The request that does an action to an item: {item}, {handover}, … stand for what the answer names so. held: how somebody has it.
+CREATE FUNCTION scan_way(action text, held text) RETURNS TABLE (does text, method text, path text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT w.does, w.method, w.path FROM (VALUES
+        ('issue', '', 'fitting', 'POST', '/api/v1/fittings'),
+        ('issue', '', 'rental', 'POST', '/api/v1/rentals')) AS w (action, held, does, method, path)
+    WHERE w.action = scan_way.action AND w.held IN ('', scan_way.held) $$;
+
+-- Why it may not be handed to anybody now; NULL: it may (to whom it is reserved for, if it is).
+CREATE FUNCTION scan_issue_refusal(i device_item) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    h handover;
+BEGIN
+    h.item_id := i.id;
+    h.kind := 'fitting';
+    h.request_id := i.request_id;
+    RETURN device_refusal(i, 'issue', now(), NULL, NULL, h);
+END $$;
+
+-- What may be done to it now by who asks, and by which request.
+CREATE FUNCTION scan_may(i device_item, held text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(json_build_object('action', a.action, 'does', w.does, 'method', w.method,
+        'path', replace(replace(w.path, '{item}', i.code), '{handover}', coalesce(i.handover_id::text, ''))) ORDER BY a.place, w.does), '[]')
+    FROM unnest(device_allowed(i)) WITH ORDINALITY AS a (action, place) LEFT JOIN LATERAL scan_way(a.action, held) AS w ON true
+    WHERE a.action <> 'issue' OR scan_issue_refusal(i) IS NULL $$;
+
+CREATE FUNCTION scan_item(i device_item) RETURNS json LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    h handover;
+    barred text := scan_issue_refusal(i);
+BEGIN
+    IF i.handover_id IS NOT NULL THEN
+        SELECT * INTO h FROM handover o WHERE o.plan_region = i.plan_region AND o.id = i.handover_id;
+    END IF;
+    RETURN (SELECT json_build_object('id', i.id, 'code', i.code, 'model', m.code, 'name_zh', m.name_zh, 'name_ko', m.name_ko, 'name_en', m.name_en,
+        'measure', m.measure, 'class', json_build_object('scheme', m.class_scheme, 'edition', m.class_edition, 'code', m.class_code),
+        'serial', i.serial, 'batch', i.batch, 'state', i.state, 'state_at', i.state_at, 'grade', i.grade, 'shelf', i.shelf, 'version', i.version,
+        'centre', json_build_object('code', k.code, 'name', k.name),
+        'holder', CASE WHEN h.id IS NOT NULL THEN (SELECT json_build_object('handover', h.id, 'kind', h.kind, 'name', o.name, 'person', o.person,
+            'since', h.happened_at, 'due_at', h.due_at, 'overdue', coalesce(h.due_at < now(), false)) FROM device_holder(h.plan_region, h.id) AS o) END,
+        'reserved_for', (SELECT json_build_object('request', r.id, 'name', name_masked(p.name)) FROM device_request r
+            LEFT JOIN person p ON p.plan_region = r.plan_region AND p.id = r.person_id WHERE r.plan_region = i.plan_region AND r.id = i.request_id),
+        'recall', (SELECT json_build_object('recall', r.id, 'reason', r.reason, 'due_on', r.due_on) FROM device_recall r WHERE r.id = i.recall_id),
+        'transfer', (SELECT json_build_object('transfer', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at) FROM device_transfer t
+            JOIN centre f ON f.id = t.from_centre JOIN centre g ON g.id = t.to_centre WHERE t.plan_region = i.plan_region AND t.id = i.transfer_id),
+        'disinfected', (SELECT json_build_object('at', e.happened_at, 'disinfection', e.reference, 'method', d.method) FROM device_event e
+            LEFT JOIN device_disinfection d ON d.plan_region = e.plan_region AND d.id = e.reference
+            WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.version = i.disinfected_v),
+        'inspected', (SELECT json_build_object('at', e.happened_at, 'inspection', e.reference) FROM device_event e
+            WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.version = i.inspected_v),
+        'may', scan_may(i, coalesce(h.kind, '')),
+        'may_not', CASE WHEN barred IS NULL THEN '[]' ELSE json_build_array(json_build_object('action', 'issue', 'code', barred)) END)
+        FROM device_model m, centre k WHERE m.code = i.model AND k.id = i.centre_id);
+END $$;
+
+-- An item that is not the asker's but lies within the reach of his plan (a lost wheelchair is brought to the wrong door): whose it is, and no more.
+CREATE FUNCTION scan_elsewhere(wanted text[]) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT json_build_object('centre', k.code, 'name', k.name, 'phone', k.phone)
+    FROM device_item i JOIN centre k ON k.id = i.centre_id JOIN region plan_place ON plan_place.place = i.plan_region
+    WHERE i.code = ANY (wanted) AND CASE
+        WHEN scope_role() = 'centre' THEN i.plan_region = (SELECT c.plan_region FROM centre c WHERE c.id = scope_centre())
+        ELSE scope_sees_region() AND scope_low() BETWEEN plan_place.place AND plan_place.high END
+    ORDER BY i.code = wanted[1] DESC LIMIT 1 $$;
+
+-- What may be done now about a request.
+CREATE FUNCTION scan_request_way() RETURNS TABLE (state text, assessed_for text, action text, method text, path text) LANGUAGE sql IMMUTABLE AS $$
+    VALUES ('waiting', '', 'assess', 'POST', '/api/v1/device-requests/{request}/assessments') $$;
+CREATE FUNCTION scan_request_may(r device_request) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(json_build_object('action', w.action, 'method', w.method, 'path', replace(w.path, '{request}', r.id::text)) ORDER BY w.action), '[]')
+    FROM scan_request_way() AS w
+    WHERE w.state = r.state AND w.assessed_for IN ('', r.assessed_for) AND scope_role() IN ('centre', 'county', 'manager') $$;
+
+CREATE FUNCTION scan_request(r device_request) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', r.id, 'state', r.state, 'measure', r.measure, 'name_zh', m.name_zh, 'assessed_for', r.assessed_for,
+        'centre', k.code, 'person', r.person_id, 'name', name_masked(p.name), 'created_at', r.created_at, 'version', r.version,
+        'reserved', (SELECT coalesce(json_agg(DISTINCT i.code), '[]') FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
+            WHERE e.plan_region = r.plan_region AND e.reference = r.id AND e.action = 'reserve' AND i.request_id = r.id),
+        'may', scan_request_may(r))
+    FROM measure m LEFT JOIN centre k ON k.id = r.centre_id LEFT JOIN person p ON p.plan_region = r.plan_region AND p.id = r.person_id
+    WHERE m.code = r.measure $$;
+
+CREATE FUNCTION scan_handover(h handover) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', h.id, 'kind', h.kind, 'item', i.code, 'model', i.model, 'name_zh', m.name_zh, 'name', o.name, 'person', o.person,
+        'request', h.request_id, 'since', h.happened_at, 'due_at', h.due_at, 'overdue', coalesce(h.due_at < now() AND h.ended IS NULL, false),
+        'ended', h.ended, 'ended_at', h.ended_at, 'closed_at', h.closed_at, 'version', h.version,
+        'may', CASE WHEN h.ended IS NULL THEN scan_may(i, h.kind) ELSE '[]' END)
+    FROM device_item i JOIN device_model m ON m.code = i.model LEFT JOIN device_holder(h.plan_region, h.id) AS o ON true
+    WHERE i.plan_region = h.plan_region AND i.id = h.item_id $$;
+
+-- The codes of what an event of that kind names as its proof, at most 200.
+CREATE FUNCTION scan_items_of(of_region int, wanted bigint, what text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(i.code ORDER BY i.id), '[]') FROM (
+        SELECT i.code, i.id FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
+        WHERE e.plan_region = of_region AND e.reference = wanted AND e.action = what ORDER BY i.id LIMIT 200) AS i $$;
+CREATE FUNCTION scan_transfer(t device_transfer) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at, 'items', scan_items_of(t.plan_region, t.id, 'send'),
+        'on_way', (SELECT count(*) FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
+                   WHERE e.plan_region = t.plan_region AND e.reference = t.id AND e.action = 'send' AND i.transfer_id = t.id))
+    FROM centre f, centre g WHERE f.id = t.from_centre AND g.id = t.to_centre $$;
+CREATE FUNCTION scan_disinfection(d device_disinfection) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', d.id, 'centre', k.code, 'method', d.method, 'agent', d.agent, 'began_at', d.began_at, 'ended_at', d.ended_at,
+        'items', scan_items_of(d.plan_region, d.id, 'disinfect'), 'version', d.version)
+    FROM centre k WHERE k.id = d.centre_id $$;
+
+-- Whom a citizen ID names, for who serves him: an office his region, a centre whoever asked it for something or has or had something of it.
+-- That he was looked up is recorded.
+CREATE FUNCTION scan_person_of(index bytea) RETURNS person LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    found person;
+    place int;
+    serves boolean;
+BEGIN
+    FOR found IN SELECT p.* FROM person p WHERE p.citizen_id_index = index ORDER BY p.id LOOP -- one a plan region
+        WHILE found.merged_into IS NOT NULL LOOP
+            SELECT p.* INTO found FROM person p WHERE p.plan_region = found.plan_region AND p.id = found.merged_into;
+        END LOOP;
+        SELECT h.region INTO place FROM household h WHERE h.plan_region = found.plan_region AND h.id = found.household_id;
+        serves := CASE WHEN scope_role() = 'centre' THEN EXISTS (SELECT FROM device_request r WHERE r.plan_region = found.plan_region
+                    AND r.person_id = found.id AND r.centre_id = scope_centre())
+                OR EXISTS (SELECT FROM handover o WHERE o.plan_region = found.plan_region AND o.person_id = found.id AND o.centre_id = scope_centre())
+            ELSE scope_sees_region() AND place BETWEEN scope_low() AND scope_high() END;
+        IF serves THEN
+            INSERT INTO access_record (account_id, what, subject, region) VALUES (scope_account(), 'person by scan', found.id, place);
+            RETURN found;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION scan_person(p person) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', p.id, 'name', name_masked(p.name), 'category', p.category, 'level', p.level,
+        'holds', (SELECT coalesce(json_agg(scan_handover(h) ORDER BY h.id), '[]') FROM handover h
+            WHERE h.plan_region = p.plan_region AND h.person_id = p.id AND h.ended IS NULL),
+        'requests', (SELECT coalesce(json_agg(scan_request(r) ORDER BY r.id), '[]') FROM device_request r
+            WHERE r.plan_region = p.plan_region AND r.person_id = p.id AND r.state IN ('waiting', 'assessed'))) $$;
+
+-- What a scan found: what cannot be is left NULL.
+CREATE TYPE scan_answer AS (kind text, items json, person json, request json, handover json, transfer json, disinfection json, taking json, elsewhere json);
+
+-- The papers with that number: `word` says which is meant, '' leaves that open.
+CREATE FUNCTION scan_papers(word text, number bigint) RETURNS scan_answer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    place int := plan_region_of(number);
+    a scan_answer;
+BEGIN
+    a.request := CASE WHEN word IN ('', 'REQ') THEN (SELECT scan_request(r) FROM device_request r WHERE r.plan_region = place AND r.id = number) END;
+    a.handover := CASE WHEN word IN ('', 'OUT') THEN (SELECT scan_handover(h) FROM handover h WHERE h.plan_region = place AND h.id = number) END;
+    a.transfer := CASE WHEN word IN ('', 'TRF') THEN (SELECT scan_transfer(t) FROM device_transfer t WHERE t.plan_region = place AND t.id = number) END;
+    a.disinfection := CASE WHEN word IN ('', 'DIS') THEN (SELECT scan_disinfection(d) FROM device_disinfection d WHERE d.plan_region = place AND d.id = number) END;
+    a.kind := CASE (a.request IS NOT NULL)::int + (a.handover IS NOT NULL)::int + (a.transfer IS NOT NULL)::int + (a.disinfection IS NOT NULL)::int
+        WHEN 0 THEN 'unknown' WHEN 1 THEN CASE WHEN a.request IS NOT NULL THEN 'request' WHEN a.handover IS NOT NULL THEN 'handover'
+            WHEN a.transfer IS NOT NULL THEN 'transfer' ELSE 'disinfection' END
+        ELSE 'several' END;
+    RETURN a;
+END $$;
+
+-- What it is: an item by its label, then by its id, then by its serial (there may be several); a paper by its number, with REQ-, OUT-, TRF-, DIS-
+-- or STK- in front when it should be no other; an item of somebody else.
+CREATE FUNCTION scan_of(given text) RETURNS scan_answer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    cases text[] := ARRAY[given, upper(given), lower(given)];
+    a scan_answer;
+    found json;
+BEGIN
+    found := (SELECT json_agg(scan_item(i)) FROM (SELECT i.* FROM device_item i WHERE i.code = ANY (cases) ORDER BY i.code = given DESC, i.id) AS i);
+    IF found IS NULL AND given ~ '^[0-9]{16}$' THEN
+        a := scan_papers('', given::bigint);
+        found := (SELECT json_agg(scan_item(i)) FROM device_item i WHERE i.plan_region = plan_region_of(given::bigint) AND i.id = given::bigint);
+    ELSIF found IS NULL AND upper(given) ~ '^(REQ|OUT|TRF|DIS|STK)-[0-9]{16}$' THEN
+        a := scan_papers(upper(left(given, 3)), substr(given, 5)::bigint);
+    END IF;
+    IF found IS NULL AND coalesce(a.kind, 'unknown') = 'unknown' THEN
+        found := (SELECT json_agg(scan_item(i)) FROM (SELECT i.* FROM device_item i WHERE i.serial = given AND i.serial <> '' ORDER BY i.id LIMIT 20) AS i);
+    END IF;
+    a.items := coalesce(found, '[]');
+    IF found IS NOT NULL THEN
+        a.kind := CASE WHEN coalesce(a.kind, 'unknown') = 'unknown' AND json_array_length(found) = 1 THEN 'item' ELSE 'several' END;
+    ELSIF coalesce(a.kind, 'unknown') = 'unknown' THEN
+        a.elsewhere := scan_elsewhere(cases);
+        a.kind := CASE WHEN a.elsewhere IS NULL THEN 'unknown' ELSE 'elsewhere' END;
+    END IF;
+    RETURN a;
+END $$;
+
+-- The same, of what reads like a citizen ID.
+CREATE FUNCTION scan_of_person(given text, index bytea) RETURNS scan_answer LANGUAGE plpgsql AS $$
+DECLARE
+    p person := scan_person_of(index);
+    a scan_answer;
+BEGIN
+    IF p.id IS NULL THEN
+        RETURN scan_of(given);
+    END IF;
+    a.kind := 'person';
+    a.items := '[]';
+    a.person := scan_person(p);
+    RETURN a;
+END $$;
+REVOKE EXECUTE ON FUNCTION scan_person_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION scan_person_of TO tantu_app;
