@@ -107,7 +107,7 @@ WITH answer AS (
 )
 
 -- name: ledger_fold :one work
-SELECT ledger_fold($1::int) AS folded;
+SELECT ledger_fold($1::int) + device_ledger_fold($1::int) AS folded;
 
 -- name: verify_ledger :many work
 -- In one snapshot: transactions out of balance; what cases owe by their stage, design and payments against their entries; each case's
