@@ -3,7 +3,6 @@
 #include "api/tables.h"
 
 const struct verdict rental_verdicts[] = {
-	{ "device_unknown", 422, "There is no such item.", "/item" },
 	{ "due_day_missing", 422, "Say for how many months, or until which day.", "/months" },
 	{ "due_day_invalid", 422, "The due day must be later than that, and within ten years.", "/due_on" },
 	{ "rental_ended", 409, "It was brought back, or is lost.", NULL },

@@ -172,6 +172,9 @@ DECLARE
     begun int;
 BEGIN
     SELECT * INTO r FROM rental k WHERE k.plan_region = of_region AND k.handover_id = wanted AND k.state <> 'closed' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     begun := rental_months(r.began_on, coalesce(r.ended_on, china_date(now())));
     FOR n IN r.months + 1 .. begun LOOP
         PERFORM device_post(r, 'rent', rental_month_begins(r.began_on, n), '{rent_due,subsidy,rent_income}',

@@ -49,7 +49,9 @@ class Hand:
     def lend(self, item, borrower="马小红", kind="loan", person=None, request=None, happened=None):
         return self.sql("INSERT INTO handover (plan_region, id, kind, item_id, person_id, borrower, request_id, happened_at, due_at) "
                         "SELECT plan_region, id_in(plan_region, 'handover_number'), %s, id, %s, %s, %s, %s, now() + interval '1 day' "
-                        "FROM device_item WHERE id = %s RETURNING id", kind, person, borrower, request, happened, item["id"])[0][0]
+                        "FROM device_item WHERE id = %s; "
+                        "INSERT INTO rental (plan_region, handover_id) SELECT plan_region, id FROM handover WHERE item_id = %s AND kind = 'rental' AND ended IS NULL; "
+                        "SELECT id FROM handover WHERE item_id = %s AND ended IS NULL", kind, person, borrower, request, happened, *[item["id"]] * 3)[0][0]
 
     def end(self, handover, ended="returned"):
         self.sql("UPDATE handover SET ended = %s, note = '说明' WHERE id = %s", ended, handover)
