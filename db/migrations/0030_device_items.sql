@@ -171,6 +171,7 @@ CREATE TABLE device_repair (
     plan_region    int NOT NULL,
     id             bigint NOT NULL,
     item_id        bigint NOT NULL,
+    handover_id    bigint, -- of who has the item and keeps it: a service to him. NULL: in the loop
     centre_id      bigint NOT NULL REFERENCES centre,
     region         int NOT NULL REFERENCES region,
     fault          text NOT NULL,
@@ -180,6 +181,7 @@ CREATE TABLE device_repair (
     outcome        text CHECK (outcome IN ('mended', 'beyond_repair')),
     repairer       text NOT NULL DEFAULT '',
     parts          json NOT NULL DEFAULT '[]', -- [{name, quantity, cost}]
+    labour         bigint CHECK (labour >= 0), -- 分
     cost           bigint CHECK (cost >= 0),   -- 分, all of it
     warranty_until date, -- of the repair
     account_id     bigint NOT NULL,

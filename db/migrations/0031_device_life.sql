@@ -61,11 +61,11 @@ SELECT a, f, t, p, CASE WHEN a IN ('recall', 'lift') THEN '{county,manager,syste
     ('recycle', 'recalled', 'recycled', 'recycling', false),
     ('recall', 'in_stock', 'recalled', 'recall', false), ('recall', 'reserved', 'recalled', 'recall', false),
     ('lift', 'recalled', 'inspecting', 'recall', false)) AS rule (a, f, t, p, n);
--- What leaves the state as it is: the rest of the recall, transfers.
+-- What leaves the state as it is: the rest of the recall, transfers, the repair of what somebody has and keeps.
 INSERT INTO device_rule
-SELECT a, s, s, CASE WHEN a IN ('recall', 'lift') THEN 'recall' ELSE 'transfer' END,
+SELECT a, s, s, CASE WHEN a IN ('recall', 'lift') THEN 'recall' WHEN a = 'serviced' THEN 'repair' ELSE 'transfer' END,
     CASE WHEN a IN ('recall', 'lift') THEN '{county,manager,system}' ELSE '{centre,county,manager}' END::text[], false
-FROM (VALUES ('recall', '{lent,fitted,returned,disinfecting,inspecting,repairing,lost}'::text[]),
+FROM (VALUES ('serviced', '{lent,fitted}'::text[]), ('recall', '{lent,fitted,returned,disinfecting,inspecting,repairing,lost}'),
     ('lift', '{lent,fitted,returned,disinfecting,inspecting,repairing,lost,recycled}'),
     ('send', '{in_stock,returned,inspecting,recalled}'), ('receive', '{in_stock,returned,inspecting,recalled}'),
     ('unsend', '{in_stock,returned,inspecting,recalled}')) AS rule (a, states), unnest(states) AS s;
@@ -105,7 +105,8 @@ BEGIN
         WHEN 'inspection' THEN EXISTS (SELECT FROM device_inspection s WHERE s.plan_region = i.plan_region AND s.id = reference
             AND s.item_id = i.id AND s.result = 'pass' AND s.item_version = i.version)
         WHEN 'repair' THEN EXISTS (SELECT FROM device_repair p WHERE p.plan_region = i.plan_region AND p.id = reference
-            AND p.item_id = i.id AND CASE action WHEN 'repair' THEN p.ended_at IS NULL
+            AND p.item_id = i.id AND CASE action WHEN 'repair' THEN p.ended_at IS NULL AND p.handover_id IS NULL
+                WHEN 'serviced' THEN p.ended_at IS NOT NULL AND p.handover_id = i.handover_id
                 ELSE p.outcome = 'mended' AND (device_last(i, 'repair')).reference = p.id END)
         WHEN 'recycling' THEN EXISTS (SELECT FROM device_recycling y WHERE y.plan_region = i.plan_region AND y.id = reference AND y.item_id = i.id)
         WHEN 'recall' THEN EXISTS (SELECT FROM device_recall_item y WHERE y.plan_region = i.plan_region AND y.item_id = i.id

@@ -77,6 +77,24 @@ BEGIN
       AND n.plan_region = r.plan_region AND n.id = r.need_id AND n.state = 'open';
 END $$;
 
+-- A fitting that is undone on the day it was made was none: its request is assessed again, its need open. One that comes back later
+-- was still met. The day is that of the event that made it a fitting, for a trial that of the keeping.
+CREATE FUNCTION fitting_day(h handover) RETURNS date LANGUAGE sql STABLE AS $$
+    SELECT china_date(coalesce((SELECT max(e.happened_at) FROM device_event e WHERE e.plan_region = h.plan_region AND e.item_id = h.item_id
+        AND e.handover_id = h.id AND e.action IN ('issue', 'keep')), h.happened_at)) $$;
+CREATE FUNCTION fitting_undone(h handover) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT h.kind = 'fitting' AND h.ended IS NOT DISTINCT FROM 'returned' AND china_date(h.ended_at) = fitting_day(h) $$;
+CREATE FUNCTION request_unfulfilled(h handover) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r device_request;
+BEGIN
+    UPDATE device_request q SET state = 'assessed', version = q.version + 1
+    WHERE q.plan_region = h.plan_region AND q.id = h.request_id AND q.state = 'fulfilled' AND NOT EXISTS (
+        SELECT FROM device_request o WHERE o.plan_region = q.plan_region AND o.need_id = q.need_id AND o.state IN ('waiting', 'assessed'))
+    RETURNING * INTO r;
+    UPDATE need n SET state = 'open' WHERE n.plan_region = r.plan_region AND n.id = r.need_id AND n.state = 'met';
+END $$;
+
 -- What of a handover changes: it ends (once, unless who ended it by mistake takes that back at once), a trial becomes a fitting, it is closed.
 CREATE FUNCTION handover_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -126,10 +144,13 @@ BEGIN
         INSERT INTO device_event (plan_region, item_id, action, happened_at, handover_id, note)
         VALUES (NEW.plan_region, NEW.item_id, CASE WHEN NEW.kind <> OLD.kind THEN 'keep' WHEN NEW.ended IS NULL THEN 'unreturn'
             WHEN NEW.ended = 'lost' THEN 'lose' ELSE 'return' END,
-            CASE WHEN NEW.kind <> OLD.kind OR NEW.ended IS NULL THEN greatest(now(), OLD.ended_at) ELSE NEW.ended_at END, NEW.id, NEW.note);
+            CASE WHEN NEW.kind <> OLD.kind OR NEW.ended IS NULL THEN greatest(now(), OLD.ended_at) ELSE NEW.ended_at END, NEW.id,
+            CASE WHEN NEW.ended = 'lost' OR NEW.note <> OLD.note THEN NEW.note ELSE '' END);
     END IF;
-    IF NEW.kind <> OLD.kind THEN
+    IF NEW.kind <> OLD.kind OR (NEW.ended IS NULL AND fitting_undone(OLD)) THEN
         PERFORM request_fulfilled(NEW);
+    ELSIF NEW.ended IS DISTINCT FROM OLD.ended AND fitting_undone(NEW) THEN
+        PERFORM request_unfulfilled(NEW);
     END IF;
     RETURN NULL;
 END $$;
@@ -183,7 +204,7 @@ GRANT UPDATE (shelf, note, donor, price, warranty_until) ON device_item TO tantu
 GRANT UPDATE (centre_id, state, assessed_for, exception, exception_by, score, note, region, version) ON device_request TO tantu_app;
 GRANT UPDATE (kind, due_at, ended, ended_at, closed_at, note) ON handover TO tantu_app;
 GRANT UPDATE (ended_at, note, version) ON device_disinfection TO tantu_app;
-GRANT UPDATE (ended_at, outcome, repairer, parts, cost, warranty_until, note, version) ON device_repair TO tantu_app;
+GRANT UPDATE (ended_at, outcome, repairer, parts, labour, cost, warranty_until, note, version) ON device_repair TO tantu_app;
 GRANT UPDATE (note, version) ON device_transfer TO tantu_app;
 GRANT UPDATE (due_on, ended_at, ended_note, version) ON device_recall TO tantu_app;
 GRANT UPDATE (resolved_at, resolution, note, account_id, version) ON device_recall_item TO tantu_app;
