@@ -260,8 +260,9 @@ BEGIN
 END $$;
 CREATE FUNCTION device_repair_comes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    i device_item := device_proof(NEW.plan_region, NEW.item_id, 'repair', NEW.began_at);
+    i device_item := device_proof(NEW.plan_region, NEW.item_id, CASE WHEN NEW.handover_id IS NULL THEN 'repair' ELSE 'serviced' END, NEW.began_at);
 BEGIN
+    NEW.handover_id := i.handover_id;
     NEW.centre_id := i.centre_id;
     NEW.region := i.region;
     NEW.account_id := coalesce(scope_account(), NEW.account_id);

@@ -169,9 +169,10 @@ BEGIN
     verdict := CASE
         WHEN TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM need n WHERE n.plan_region = NEW.plan_region AND n.id = NEW.need_id
             AND n.person_id = NEW.person_id AND n.kind = 'device') THEN 'request_of_another'
-        WHEN TG_OP = 'UPDATE' AND OLD.state = 'fulfilled' AND NEW.state <> 'fulfilled' THEN 'request_not_assessed'
-        WHEN NEW.state = 'fulfilled' AND NOT EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region AND h.request_id = NEW.id
-            AND h.kind IN ('fitting', 'rental')) THEN 'request_not_assessed' END;
+        WHEN TG_OP = 'UPDATE' AND (NEW.state = 'fulfilled') <> EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region
+            AND h.request_id = NEW.id AND h.kind IN ('fitting', 'rental') AND NOT fitting_undone(h)) AND 'fulfilled' IN (OLD.state, NEW.state)
+            THEN 'request_not_assessed'
+        WHEN TG_OP = 'INSERT' AND NEW.state = 'fulfilled' THEN 'request_not_assessed' END;
     IF verdict IS NOT NULL THEN
         RAISE EXCEPTION 'device request %: %', NEW.id, verdict USING ERRCODE = 'TT005';
     END IF;

@@ -97,10 +97,11 @@ CREATE FUNCTION device_next(i device_item) RETURNS text LANGUAGE sql STABLE AS $
         WHEN 'repairing' THEN CASE WHEN EXISTS (SELECT FROM device_repair p WHERE p.plan_region = i.plan_region AND p.item_id = i.id
             AND p.ended_at IS NULL) THEN 'end_repair' ELSE 'recycle' END END $$;
 
+CREATE FUNCTION id_named(wanted text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN wanted ~ '^[0-9]{16}$' THEN wanted::bigint END $$;
 -- As device_item_locked, without the lock.
 CREATE FUNCTION device_found(wanted text) RETURNS device_item LANGUAGE sql STABLE AS $$
     SELECT d FROM device_item d WHERE d.code = wanted
-    UNION ALL SELECT d FROM device_item d WHERE wanted ~ '^[0-9]{16}$' AND d.plan_region = plan_region_of(wanted::bigint) AND d.id = wanted::bigint
+    UNION ALL SELECT d FROM device_item d WHERE d.plan_region = plan_region_of(id_named(wanted)) AND d.id = id_named(wanted)
     LIMIT 1 $$;
 
 -- As device_refusal, before there is a proof: it is made by who asks.
@@ -187,7 +188,7 @@ CREATE FUNCTION devices_named(items json) RETURNS TABLE (name text, plan_region 
     SELECT g.item, coalesce(a.plan_region, b.plan_region), coalesce(a.id, b.id)
     FROM (SELECT DISTINCT x.item FROM json_to_recordset(items) AS x (item text)) AS g
     LEFT JOIN device_item a ON a.code = g.item
-    LEFT JOIN device_item b ON a.id IS NULL AND g.item ~ '^[0-9]{16}$' AND b.plan_region = plan_region_of(g.item::bigint) AND b.id = g.item::bigint $$;
+    LEFT JOIN device_item b ON a.id IS NULL AND b.plan_region = plan_region_of(id_named(g.item)) AND b.id = id_named(g.item) $$;
 
 CREATE TYPE disinfection_answer AS (
     _verdict text, _field text, _items json, _least_minutes int, id bigint, centre text, method text, agent text, least_minutes int,
@@ -365,7 +366,7 @@ LANGUAGE sql AS $$
 CREATE FUNCTION device_repair_runs(i device_item) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM device_repair p WHERE p.plan_region = i.plan_region AND p.item_id = i.id AND p.ended_at IS NULL) $$;
 
-CREATE FUNCTION device_inspect(wanted text, given json, all_ok boolean, mark text, found text, said text, happened timestamptz)
+CREATE FUNCTION device_inspect(wanted text, given json, all_ok boolean, mark text, what text, said text, happened timestamptz)
 RETURNS device_inspection_answer LANGUAGE plpgsql AS $$
 DECLARE
     i device_item := device_item_locked(wanted);
@@ -380,29 +381,31 @@ BEGIN
     verdict := CASE WHEN i.id IS NULL THEN 'not_found'
         WHEN i.state IN ('in_stock', 'recalled') THEN device_barred(i, 'inspect', at, said)
         ELSE device_barred(i, 'pass', at, said) END;
-    verdict := coalesce(verdict, CASE
+    IF verdict IS NULL THEN
+        verdict := CASE
         WHEN EXISTS (SELECT FROM json_to_recordset(given) AS g (code text) WHERE g.code NOT IN (
             SELECT x.code FROM json_to_recordset(checked) AS x (code text))) THEN 'checklist_unknown'
         WHEN device_points(checked, 'missing') IS NOT NULL THEN 'checklist_incomplete'
-        WHEN found = 'pass' AND device_points(checked, 'essential') IS NOT NULL THEN 'essential_failed'
-        WHEN found = 'pass' AND mark IS NULL THEN 'grade_required'
-        WHEN found <> 'pass' AND faults IS NULL AND NOT coalesce(said ~ '\S', false) THEN 'note_required'
-        WHEN found = 'repair' AND device_repair_runs(i) THEN 'repair_open' END);
+        WHEN what = 'pass' AND device_points(checked, 'essential') IS NOT NULL THEN 'essential_failed'
+        WHEN what = 'pass' AND mark IS NULL THEN 'grade_required'
+        WHEN what <> 'pass' AND faults IS NULL AND NOT coalesce(said ~ '\S', false) THEN 'note_required'
+        WHEN what = 'repair' AND device_repair_runs(i) THEN 'repair_open' END;
+    END IF;
     IF verdict IS NULL THEN
         IF i.state IN ('in_stock', 'recalled') THEN
             i := device_do(i, 'inspect', at, said, NULL, NULL);
         END IF;
-        IF found = 'repair' THEN
+        IF what = 'repair' THEN
             p := device_repair_opens(i, coalesce(nullif(said, ''), (SELECT string_agg(x.name_zh || CASE WHEN x.note <> '' THEN '：' || x.note ELSE '' END, '；')
                 FROM json_to_recordset(checked) AS x (name_zh text, ok boolean, note text) WHERE NOT x.ok)), NULL, NULL, at, NULL);
         END IF;
         INSERT INTO device_inspection (plan_region, id, item_id, item_version, centre_id, region, happened_at, checklist, checklist_of,
             checklist_version, grade, result, repair_id, account_id, note)
         VALUES (i.plan_region, id_in(i.plan_region, 'device_fact_number'), i.id, i.version, i.centre_id, i.region, at, checked, c.measure,
-            c.version, mark, found, p.id, scope_account(), coalesce(said, '')) RETURNING * INTO s;
-        IF found = 'pass' THEN
+            c.version, mark, what, p.id, scope_account(), coalesce(said, '')) RETURNING * INTO s;
+        IF what = 'pass' THEN
             i := device_do(i, 'pass', at, said, s.id, NULL);
-        ELSIF found = 'repair' THEN
+        ELSIF what = 'repair' THEN
             i := device_do(i, 'repair', at, said, p.id, NULL);
         END IF;
     END IF;
@@ -512,8 +515,10 @@ DECLARE
     verdict text;
 BEGIN
     verdict := CASE WHEN i.id IS NULL THEN 'not_found' ELSE device_barred(i, 'recycle', at, said) END;
-    verdict := coalesce(verdict, CASE WHEN why = 'other' AND NOT coalesce(said ~ '\S', false) THEN 'note_required'
-        WHEN number IS NOT NULL AND device_certificate_taken(i.plan_region, number) THEN 'certificate_taken' END);
+    IF verdict IS NULL THEN
+        verdict := CASE WHEN why = 'other' AND NOT coalesce(said ~ '\S', false) THEN 'note_required'
+        WHEN number IS NOT NULL AND device_certificate_taken(i.plan_region, number) THEN 'certificate_taken' END;
+    END IF;
     IF verdict IS NULL THEN
         UPDATE device_repair p SET ended_at = greatest(at, p.began_at), outcome = 'beyond_repair', labour = 0, cost = 0, version = p.version + 1
         WHERE p.plan_region = i.plan_region AND p.item_id = i.id AND p.ended_at IS NULL;
@@ -528,6 +533,8 @@ BEGIN
 END $$;
 
 GRANT SELECT, INSERT ON device_return, device_checklist TO tantu_app;
+GRANT INSERT (least_minutes) ON device_disinfection TO tantu_app;
+GRANT INSERT (checklist_of, checklist_version, repair_id) ON device_inspection TO tantu_app;
 GRANT SELECT, INSERT, UPDATE ON disinfection_method, device_certificate TO tantu_app;
 ALTER TABLE device_return ENABLE ROW LEVEL SECURITY;
 ALTER TABLE device_checklist ENABLE ROW LEVEL SECURITY;
