@@ -5,8 +5,7 @@
 const struct verdict device_repair_verdicts[] = {
 	{ "repair_open", 409, "A repair of the item is running: end it first.", NULL },
 	{ "repair_over", 409, "The repair has ended.", NULL },
-	{ "cost_differs", 422, "The cost is not the sum of the parts and the labour, or is too much.",
-	  "/cost" },
+	{ "cost_differs", 422, "The cost is not the sum of the parts and the labour.", "/cost" },
 	{ "warranty_backwards", 422, "The warranty is of what was mended, and ends after it.",
 	  "/warranty_until" },
 	{ "certificate_taken", 409, "Another certificate has this number.", NULL },
@@ -49,7 +48,7 @@ static const struct field end_in[] = {
 	{ "ended_at", F_TIME, .says = WHEN_SAYS },
 	{ "parts", F_ITEMS, .max = MOST_PARTS, .items = part_in },
 	{ "labour", F_INT, .min = 0, .max = MOST_COST, .says = "In 分" },
-	{ "cost", F_INT, .min = 0, .says = "Checked: parts and labour together" },
+	{ "cost", F_INT, .min = 0, .max = MOST_COST * 100, .says = "Checked: parts and labour together" },
 	{ "repairer", F_TEXT, .max = 200 },
 	{ "warranty_until", F_DATE, .says = "Of the repair" },
 	{ "note", F_TEXT, .max = 2000 },

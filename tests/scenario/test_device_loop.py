@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Return by scan and its undoing, disinfection of batches, inspection by checklists."""
+import json
+
 import pytest
 import step_loop
 import step_stock
 from conftest import People
+from processes import ROOT
 from stock_help import Hand, centre, model
+from test_device_items import walk_texts
 
 
 class Place:
@@ -359,3 +363,41 @@ def test_an_auditor_reads_and_writes_nothing(place):
                        ("/device-disinfections", {"items": step_loop.scans([item]), "method": "wipe", "agent": "alcohol_75"}),
                        ("/device-returns/undo", {"item": item["code"]})):
         auditor.post(path, body, expect=403, code="role_not_allowed")
+
+
+def naughty_strings():
+    path = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
+    if not path.exists():
+        pytest.skip("no ../shared beside this tree")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_naughty_texts_come_back(place):
+    strings = naughty_strings()
+    item, handover = place.lent()
+
+    def undone():
+        if place.state(item) == "returned":
+            undo(place.centre, item)
+        return {"item": item["code"], "condition": "good"}
+    assert walk_texts(place.centre, "POST", "/device-returns", ["note"], strings[::12], undone) > len(strings) // 25
+    walk_texts(place.centre, "POST", "/device-returns", ["item"], strings[::12], lambda: {"condition": "good"})
+    walk_texts(place.centre, "POST", "/device-returns/undo", ["item"], strings[::12])
+    shelf = place.item()
+    assert walk_texts(place.centre, "POST", "/device-inspections", ["note"], strings[::12],
+                      lambda: {"item": shelf["code"], "result": "pass", "grade": "B", "all_ok": True}) > len(strings) // 25
+    walk_texts(place.centre, "POST", "/device-inspections", ["item"], strings[::16], lambda: {"result": "recycle", "all_ok": True, "note": "a"})
+    walk_texts(place.admin, "PUT", "/disinfection-methods/texts/a", ["name_zh", "name_ko", "name_en", "source"], strings[::12],
+               lambda: {"name_zh": "a", "minutes": 0})
+    # Both texts of an item's answer, and of a batch.
+    dirty = place.returned()
+    walk_texts(place.centre, "POST", "/device-disinfections", ["method", "agent"], strings[::16], lambda: {"items": step_loop.scans([dirty])})
+    for text in strings[::25]:
+        begun = place.centre._send("POST", "/api/v1/device-disinfections", json.dumps({
+            "items": step_loop.scans([dirty]), "method": "texts", "agent": "a", "note": text}).encode(),
+            {"Authorization": f"Bearer {place.centre.token}", "Content-Type": "application/json"}, 60)
+        assert begun.status in (201, 422), begun
+        if begun.status == 201:
+            assert begun["note"] == text
+            ended = place.centre.post(f"/device-disinfections/{begun['id']}/end", {"failed": [{"item": dirty["code"], "reason": text or "a"}], "note": text})
+            assert ended["note"] == text and ended["items"][0]["reason"] == (text or "a")
