@@ -26,6 +26,11 @@ const struct verdict device_item_verdicts[] = {
 	{ "donor_not_wanted", 422, "Only what was donated has a donor.", "/donor" },
 	{ "acquired_in_future", 422, "It cannot have been acquired in the future.", "/acquired_on" },
 	{ "warranty_before_acquired", 422, "The warranty ends before it was acquired.", "/warranty_until" },
+	{ "items_refused", 409, "Some of the items cannot be dealt with; nothing was done. items says why.",
+	  NULL },
+	{ "list_empty", 422, "The list is empty.", NULL },
+	{ "device_lost_by_holder", 409,
+	  "Its holder lost it: when it is brought after all, that is the return of what he had.", NULL },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -67,6 +72,11 @@ static const struct field amend_in[] = {
 	{ "warranty_until", F_DATE },    { 0 },
 };
 
+static const struct field reason_in[] = {
+	{ "note", F_TEXT, .required = true, .max = 2000 },
+	{ 0 },
+};
+
 enum { KEEPS = ROLE_CENTRE | ROLE_COUNTY | ROLE_MANAGER, SEES = KEEPS | ROLE_AUDITOR };
 
 #define FILTERS "query.centre query.region query.state query.model query.measure "
@@ -94,5 +104,14 @@ const struct endpoint device_item_endpoints[] = {
 	  .way = { { NULL, SQL_device_item_events, "path.item page.after page.limit" } },
 	  .summary = "The life of an item in its order, each event with its proof; names are masked, the "
 		     "reading is recorded" },
+	{ HTTP_METHOD_GET, "/api/v1/device-items/{item}/life", SEES, .sheet = "device_life",
+	  .way = { { NULL, SQL_device_item_life, "path.item" } },
+	  .summary = "The life of an item for print (A4), from intake to recycling; names are masked" },
+	{ HTTP_METHOD_POST, "/api/v1/device-items/{item}/loss", KEEPS, NULL, reason_in,
+	  .way = { { NULL, SQL_device_item_lose, "path.item if_match in.note" } },
+	  .summary = "It is lost: at the centre, or on its way to another" },
+	{ HTTP_METHOD_POST, "/api/v1/device-items/{item}/finding", KEEPS, NULL, reason_in,
+	  .way = { { NULL, SQL_device_item_find, "path.item if_match in.note" } },
+	  .summary = "What the centre had lost is found: it goes through the loop" },
 	{ 0 },
 };

@@ -115,3 +115,231 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN LATERAL device_holder(e.plan_region, e.handover_id) AS o ON e.handover_id IS NOT NULL
     WHERE i.plan_region = of_region AND i.id = wanted AND device_seen(i) AND e.version > after
     ORDER BY e.version LIMIT most $$;
+
+-- A life as it is printed, each part of it oldest first. What an item is doing at `now` goes on until then.
+CREATE FUNCTION device_life_told(of_region int, wanted bigint)
+RETURNS TABLE (holders json, loop json, repairs json, moves json, recycling json, days_out numeric, days_loop numeric, days_stock numeric, repair_cost bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH i AS (
+        SELECT d.* FROM device_item d WHERE d.plan_region = of_region AND d.id = wanted AND device_seen(d)
+    ), stay AS (
+        SELECT e.to_state, greatest(extract(epoch FROM coalesce(lead(e.happened_at) OVER (ORDER BY e.version), now()) - e.happened_at), 0) / 86400 AS days
+        FROM i JOIN device_event e ON e.plan_region = i.plan_region AND e.item_id = i.id
+    ), event AS (
+        SELECT e.*, k.name AS centre, to_char(e.happened_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') AS day
+        FROM i JOIN device_event e ON e.plan_region = i.plan_region AND e.item_id = i.id JOIN centre k ON k.id = e.centre_id
+    )
+    SELECT
+        (SELECT json_agg(json_build_object('name', o.name, 'kind', CASE h.kind WHEN 'fitting' THEN '适配' WHEN 'rental' THEN '租赁' WHEN 'trial' THEN '试用' ELSE '短借' END,
+                'from', china_date(h.happened_at), 'to', china_date(h.ended_at), 'lost', h.ended = 'lost', 'centre', k.name,
+                'days', round(extract(epoch FROM coalesce(h.ended_at, now()) - h.happened_at) / 86400, 1)) ORDER BY h.id)
+         FROM i JOIN handover h ON h.plan_region = i.plan_region AND h.item_id = i.id JOIN centre k ON k.id = h.centre_id
+         CROSS JOIN LATERAL device_holder(h.plan_region, h.id) AS o),
+        (SELECT json_agg(x.row ORDER BY x.at, x.id) FROM (
+            SELECT e.happened_at AS at, d.id, json_build_object('day', e.day, 'centre', e.centre, 'what', '洗消', 'says', d.method || '　' || d.agent) AS row
+            FROM event e JOIN device_disinfection d ON d.plan_region = e.plan_region AND d.id = e.reference WHERE e.action = 'disinfected'
+            UNION ALL
+            SELECT s.happened_at, s.id, json_build_object('day', china_date(s.happened_at), 'centre', k.name, 'what', '检验', 'says',
+                CASE s.result WHEN 'pass' THEN '合格' WHEN 'repair' THEN '需维修' ELSE '报废' END || coalesce('　' || s.grade || ' 级', ''))
+            FROM i JOIN device_inspection s ON s.plan_region = i.plan_region AND s.item_id = i.id JOIN centre k ON k.id = s.centre_id) AS x),
+        (SELECT json_agg(json_build_object('from', china_date(r.began_at), 'to', china_date(r.ended_at), 'fault', r.fault, 'repairer', r.repairer, 'cost', r.cost,
+                'in_warranty', r.in_warranty, 'beyond', r.outcome = 'beyond_repair', 'parts', (
+                    SELECT string_agg(p.name || coalesce('×' || p.quantity, ''), '、') FROM json_to_recordset(r.parts) AS p (name text, quantity text)))
+            ORDER BY r.began_at, r.id) FROM i JOIN device_repair r ON r.plan_region = i.plan_region AND r.item_id = i.id),
+        (SELECT json_agg(json_build_object('day', e.day, 'centre', e.centre, 'says', CASE e.action
+                WHEN 'take_in' THEN CASE WHEN i.source = 'donated' THEN '捐赠入库' ELSE '购置入库' END WHEN 'send' THEN '调出' WHEN 'receive' THEN '调入'
+                WHEN 'unsend' THEN '调拨撤回' WHEN 'recall' THEN '召回' WHEN 'lift' THEN '解除召回' WHEN 'lose' THEN '遗失' WHEN 'find' THEN '寻回' END,
+                'more', CASE WHEN e.action = 'take_in' THEN i.donor WHEN e.action IN ('send', 'receive', 'unsend') THEN (SELECT f.name || ' → ' || o.name
+                    FROM device_transfer t JOIN centre f ON f.id = t.from_centre JOIN centre o ON o.id = t.to_centre
+                    WHERE t.plan_region = e.plan_region AND t.id = e.reference) ELSE e.note END) ORDER BY e.version)
+         FROM i, event e WHERE e.action IN ('take_in', 'send', 'receive', 'unsend', 'recall', 'lift', 'lose', 'find')),
+        (SELECT json_build_object('day', china_date(y.happened_at), 'centre', k.name, 'reason', y.reason, 'certificate', y.certificate, 'parts', (
+                SELECT string_agg(p.name || coalesce('×' || p.quantity, ''), '、') FROM json_to_recordset(y.parts) AS p (name text, quantity text)))
+         FROM i JOIN device_recycling y ON y.plan_region = i.plan_region AND y.item_id = i.id JOIN centre k ON k.id = y.centre_id WHERE i.state = 'recycled'),
+        round(coalesce(sum(s.days) FILTER (WHERE s.to_state IN ('lent', 'fitted')), 0), 1),
+        round(coalesce(sum(s.days) FILTER (WHERE s.to_state IN ('returned', 'disinfecting', 'inspecting', 'repairing')), 0), 1),
+        round(coalesce(sum(s.days) FILTER (WHERE s.to_state IN ('in_stock', 'reserved')), 0), 1),
+        (SELECT coalesce(sum(r.cost), 0)::bigint FROM i JOIN device_repair r ON r.plan_region = i.plan_region AND r.item_id = i.id)
+    FROM stay s $$;
+
+-- Lost at the centre (also on its way elsewhere), or found there again. What its holder lost comes back by the return of that.
+CREATE FUNCTION device_item_mislaid(wanted text, action text, if_match int, said text) RETURNS TABLE (verdict text, made device_item) LANGUAGE plpgsql AS $$
+BEGIN
+    made := device_item_locked(wanted);
+    verdict := CASE
+        WHEN made.id IS NULL OR NOT scope_has(made.centre_id, made.region) THEN 'not_found'
+        WHEN if_match <> made.version THEN 'stale'
+        WHEN made.state IN ('lent', 'fitted') THEN 'device_out'
+        WHEN action = 'find' AND device_lost_by_holder(made) THEN 'device_lost_by_holder' END;
+    verdict := coalesce(verdict, device_refusal(made, action, now(), said, NULL, NULL));
+    IF verdict IS NULL THEN
+        made := device_do(made, action, now(), said, NULL, NULL);
+    ELSIF verdict = 'not_found' THEN
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+CREATE FUNCTION device_lost_by_holder(i device_item) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT e.handover_id IS NOT NULL FROM device_event e WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.action = 'lose'
+                     ORDER BY e.version DESC LIMIT 1), false) AND i.state = 'lost' $$;
+
+-- --- transfers ---
+
+-- What is in a transfer, for both its ends, whoever has the item afterwards. The trigger keeps it: nobody else writes it.
+CREATE TABLE device_transfer_item (
+    plan_region int NOT NULL,
+    transfer_id bigint NOT NULL,
+    item_id     bigint NOT NULL,
+    code        text NOT NULL,
+    model       text NOT NULL,
+    serial      text NOT NULL,
+    outcome     text NOT NULL DEFAULT 'on_way' CHECK (outcome IN ('on_way', 'received', 'cancelled', 'lost')),
+    ended_at    timestamptz,
+    account_id  bigint,
+    note        text NOT NULL DEFAULT '',
+    PRIMARY KEY (plan_region, transfer_id, item_id),
+    FOREIGN KEY (plan_region, transfer_id) REFERENCES device_transfer,
+    FOREIGN KEY (plan_region, item_id) REFERENCES device_item,
+    CHECK ((outcome = 'on_way') = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX device_transfer_item_on_way ON device_transfer_item (plan_region, item_id) WHERE outcome = 'on_way';
+GRANT SELECT ON device_transfer_item TO tantu_app;
+ALTER TABLE device_transfer_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON device_transfer_item USING (EXISTS (
+    SELECT FROM device_transfer t WHERE t.plan_region = device_transfer_item.plan_region AND t.id = device_transfer_item.transfer_id));
+
+-- What an event means for the transfer that the item is in; and what comes into a recall's region is recalled there.
+CREATE FUNCTION device_transfer_follows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    of_transfer bigint := NEW.reference;
+BEGIN
+    IF NEW.action = 'send' THEN
+        INSERT INTO device_transfer_item (plan_region, transfer_id, item_id, code, model, serial)
+        SELECT i.plan_region, NEW.reference, i.id, i.code, i.model, i.serial FROM device_item i
+        WHERE i.plan_region = NEW.plan_region AND i.id = NEW.item_id;
+        RETURN NULL;
+    END IF;
+    UPDATE device_transfer_item t SET outcome = CASE NEW.action WHEN 'receive' THEN 'received' WHEN 'unsend' THEN 'cancelled' ELSE 'lost' END,
+        ended_at = NEW.happened_at, account_id = NEW.account_id, note = NEW.note
+    WHERE t.plan_region = NEW.plan_region AND t.item_id = NEW.item_id AND t.outcome = 'on_way' RETURNING t.transfer_id INTO of_transfer;
+    IF FOUND THEN
+        UPDATE device_transfer t SET version = t.version + 1 WHERE t.plan_region = NEW.plan_region AND t.id = of_transfer;
+    END IF;
+    IF NEW.action = 'receive' THEN
+        PERFORM device_recalled(r, i.plan_region, i.id) FROM device_item i JOIN device_recall r ON r.model = i.model
+        WHERE i.plan_region = NEW.plan_region AND i.id = NEW.item_id AND i.recall_id IS NULL
+          AND device_recall_means(r, i.model, i.batch, i.serial, i.region) ORDER BY r.id LIMIT 1;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER follows AFTER INSERT ON device_event FOR EACH ROW WHEN (NEW.action IN ('send', 'receive', 'unsend', 'lose'))
+    EXECUTE FUNCTION device_transfer_follows();
+
+-- The items that are named, each once, in the order of their ids; id NULL: there is none that the asker sees.
+CREATE FUNCTION device_items_named(items json) RETURNS TABLE (item text, id bigint) LANGUAGE sql STABLE AS $$
+    SELECT min(g.item), x.id FROM json_to_recordset(items) AS g (item text)
+    LEFT JOIN device_item c ON c.code = g.item
+    LEFT JOIN device_item n ON c.id IS NULL AND g.item ~ '^[0-9]{16}$' AND n.plan_region = plan_region_of(CASE WHEN g.item ~ '^[0-9]{16}$' THEN g.item::bigint END)
+        AND n.id = CASE WHEN g.item ~ '^[0-9]{16}$' THEN g.item::bigint END
+    CROSS JOIN LATERAL (SELECT coalesce(c.id, n.id) AS id) AS x
+    GROUP BY x.id, CASE WHEN x.id IS NULL THEN g.item END ORDER BY x.id $$;
+
+-- Sends all of them or none.
+CREATE FUNCTION device_transfer_send(wanted_from text, wanted_to text, items json, said text, sent timestamptz)
+RETURNS TABLE (verdict text, refused json, made device_transfer) LANGUAGE plpgsql AS $$
+DECLARE
+    origin centre;
+    goal centre;
+    i device_item;
+    one record;
+    why text;
+BEGIN
+    SELECT * INTO origin FROM device_centre(wanted_from);
+    SELECT * INTO goal FROM centre c WHERE c.code = wanted_to AND c.plan_region IS NOT NULL;
+    sent := coalesce(sent, now());
+    verdict := CASE
+        WHEN origin.id IS NULL AND scope_role() = 'centre' AND wanted_from IS NULL THEN 'centre_without_region'
+        WHEN origin.id IS NULL AND wanted_from IS NULL THEN 'centre_required'
+        WHEN origin.id IS NULL THEN 'centre_unknown'
+        WHEN goal.id IS NULL THEN 'destination_unknown'
+        WHEN goal.id = origin.id THEN 'destination_is_origin'
+        WHEN goal.plan_region <> origin.plan_region THEN 'destination_outside'
+        WHEN json_array_length(items) = 0 THEN 'list_empty'
+        WHEN sent > now() + interval '5 minutes' THEN 'sent_in_future' END;
+    IF verdict IS NULL THEN
+        made.id := id_in(origin.plan_region, 'device_fact_number');
+        FOR one IN SELECT * FROM device_items_named(items) LOOP
+            i := device_item_locked(one.id::text);
+            why := CASE WHEN i.id IS NULL OR i.centre_id <> origin.id THEN 'not_found' -- (proved below, when the transfer is there)
+                        ELSE nullif(device_refusal(i, 'send', sent, said, made.id, NULL), 'device_unproved') END;
+            IF why IS NOT NULL THEN
+                refused := (coalesce(refused::jsonb, '[]') || jsonb_build_object('item', one.item, 'code', why,
+                    'state', CASE WHEN i.centre_id = origin.id THEN i.state END))::json;
+            END IF;
+        END LOOP;
+        verdict := CASE WHEN refused IS NOT NULL THEN 'items_refused' END;
+    END IF;
+    IF verdict IS NULL THEN
+        INSERT INTO device_transfer AS t (plan_region, id, from_centre, to_centre, from_region, to_region, sent_at, account_id, note)
+        VALUES (origin.plan_region, made.id, origin.id, goal.id, origin.region, goal.region, sent, scope_account(), coalesce(said, '')) RETURNING t.* INTO made;
+        INSERT INTO device_event (plan_region, item_id, action, happened_at, reference, note)
+        SELECT made.plan_region, n.id, 'send', sent, made.id, coalesce(said, '') FROM device_items_named(items) AS n ORDER BY n.id;
+    ELSE
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- Ends the way of the items named, or of all that are on it: received there, taken back by the sender (unsend), or lost. Items are
+-- locked before the transfer, as by whatever else happens to them; who comes second finds them no longer on the way.
+CREATE FUNCTION device_transfer_end(wanted bigint, what text, items json, if_match int, said text)
+RETURNS TABLE (verdict text, refused json, made device_transfer) LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[];
+    one record;
+BEGIN
+    PERFORM FROM device_item i WHERE i.plan_region = plan_region_of(wanted)
+        AND i.id IN (SELECT t.item_id FROM device_transfer_item t WHERE t.plan_region = plan_region_of(wanted) AND t.transfer_id = wanted)
+        AND (items IS NULL OR i.id IN (SELECT n.id FROM device_items_named(items) AS n)) ORDER BY i.id FOR NO KEY UPDATE;
+    SELECT * INTO made FROM device_transfer t WHERE t.plan_region = plan_region_of(wanted) AND t.id = wanted FOR NO KEY UPDATE;
+    SELECT array_agg(t.item_id ORDER BY t.item_id) INTO ids FROM device_transfer_item t
+    WHERE t.plan_region = made.plan_region AND t.transfer_id = made.id AND t.outcome = 'on_way';
+    verdict := CASE
+        WHEN made.id IS NULL THEN 'not_found'
+        WHEN NOT CASE what WHEN 'receive' THEN scope_has(made.to_centre, made.to_region) -- (an office must see the items too)
+                 AND (scope_role() = 'centre' OR scope_has(made.from_centre, made.from_region))
+             ELSE scope_has(made.from_centre, made.from_region) END THEN 'transfer_of_another'
+        WHEN if_match <> made.version THEN 'stale'
+        WHEN json_array_length(items) = 0 THEN 'list_empty'
+        WHEN what = 'lose' AND NOT coalesce(said ~ '\S', false) THEN 'note_required'
+        WHEN items IS NULL AND ids IS NULL THEN 'transfer_over' END;
+    IF verdict IS NULL AND items IS NOT NULL THEN
+        SELECT json_agg(json_build_object('item', n.item, 'code', CASE WHEN t.item_id IS NULL THEN 'not_in_transfer' ELSE 'device_not_on_its_way' END,
+                   'outcome', t.outcome) ORDER BY n.item) INTO refused
+        FROM device_items_named(items) AS n LEFT JOIN device_transfer_item t
+            ON t.plan_region = made.plan_region AND t.transfer_id = made.id AND (t.item_id = n.id OR (n.id IS NULL AND n.item IN (t.code, t.item_id::text)))
+        WHERE t.item_id IS NULL OR (t.outcome <> 'on_way' AND NOT (what = 'receive' AND t.outcome = 'received')); -- scanned twice: received once
+        verdict := CASE WHEN refused IS NOT NULL THEN 'items_refused' END;
+        ids := ARRAY(SELECT n.id FROM device_items_named(items) AS n WHERE n.id = ANY (ids) ORDER BY n.id);
+    END IF;
+    IF verdict IS NULL THEN
+        INSERT INTO device_event (plan_region, item_id, action, happened_at, reference, note)
+        SELECT made.plan_region, x.id, what, greatest(now(), i.state_at), CASE WHEN what <> 'lose' THEN made.id END, coalesce(said, '')
+        FROM unnest(ids) WITH ORDINALITY AS x (id, n) JOIN device_item i ON i.plan_region = made.plan_region AND i.id = x.id ORDER BY x.n;
+        SELECT * INTO made FROM device_transfer t WHERE t.plan_region = made.plan_region AND t.id = made.id;
+    ELSIF verdict = 'not_found' THEN
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- What became of what was sent. (Volatile: it tells in the same statement what that has done.)
+CREATE FUNCTION device_transfer_told(of_region int, wanted bigint)
+RETURNS TABLE (sent int, on_way int, received int, cancelled int, lost int, items json) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT count(*)::int, count(*) FILTER (WHERE d.outcome = 'on_way')::int, count(*) FILTER (WHERE d.outcome = 'received')::int,
+        count(*) FILTER (WHERE d.outcome = 'cancelled')::int, count(*) FILTER (WHERE d.outcome = 'lost')::int,
+        json_agg(json_build_object('item', d.item_id, 'code', d.code, 'model', d.model, 'serial', d.serial, 'outcome', d.outcome,
+            'ended_at', d.ended_at, 'account', d.account_id, 'note', d.note) ORDER BY d.item_id)
+    FROM device_transfer_item d WHERE d.plan_region = of_region AND d.transfer_id = wanted;
+END $$;

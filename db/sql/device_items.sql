@@ -122,3 +122,36 @@ WITH {{item_named}}, life AS MATERIALIZED (
 SELECT l.version::bigint AS id, l.action, l.from_state AS from, l.to_state AS to, l.centre, l.happened_at, l.recorded_at, l.account, l.holder, l.person,
        l.proof, l.note
 FROM life l ORDER BY l.version;
+
+-- name: device_item_lose :write
+-- $3 item, $4 if-match, $5 note
+WITH i AS MATERIALIZED (
+    SELECT a.verdict, (a.made).* FROM device_item_mislaid($3::text, 'lose', $4::int, $5::text) AS a
+), answer AS (
+    SELECT i.verdict AS _verdict, {{item_columns}}, {{item_more}} FROM i {{item_names}}
+)
+
+-- name: device_item_find :write
+-- $3 item, $4 if-match, $5 note
+WITH i AS MATERIALIZED (
+    SELECT a.verdict, (a.made).* FROM device_item_mislaid($3::text, 'find', $4::int, $5::text) AS a
+), answer AS (
+    SELECT i.verdict AS _verdict, {{item_columns}}, {{item_more}} FROM i {{item_names}}
+)
+
+-- name: device_item_life :one write
+-- For print: every name masked, and that they were read is recorded.
+WITH {{item_named}}, told AS MATERIALIZED (
+    SELECT l.* FROM item i CROSS JOIN LATERAL device_life_told(i.plan_region, i.id) AS l
+), noted AS (
+    INSERT INTO access_record (account_id, what, subject, region)
+    SELECT scope_account(), 'life of a device', i.id, i.region FROM item i JOIN told l ON l.holders IS NOT NULL
+)
+SELECT i.code, i.id, i.model, m.name_zh AS name, m.maker, m.class_code, i.serial, i.batch, i.donor, i.source = 'donated' AS donated, i.acquired_on, i.price,
+       i.warranty_until, i.grade, i.shelf, k.name AS centre_name, i.recall_id IS NOT NULL AS recalled, china_date(now()) AS printed_on,
+       (SELECT s.zh FROM (VALUES ('in_stock', '在库'), ('reserved', '已预留'), ('lent', '借出'), ('fitted', '已适配'), ('returned', '已归还'),
+           ('disinfecting', '洗消中'), ('inspecting', '待检验'), ('repairing', '维修中'), ('recycled', '已报废回收'), ('lost', '遗失'), ('recalled', '召回'))
+           AS s (state, zh) WHERE s.state = i.state) AS state,
+       l.holders, l.loop, l.repairs, l.moves, l.recycling, l.days_out::text AS days_out, l.days_loop::text AS days_loop, l.days_stock::text AS days_stock,
+       l.repair_cost, coalesce(i.price, 0) + l.repair_cost AS cost
+FROM item i JOIN told l ON true LEFT JOIN device_model m ON m.code = i.model LEFT JOIN centre k ON k.id = i.centre_id;

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Items: taken in, found, told of, changed; each by its label or its id, and nobody else's."""
+import datetime
 import json
+import re
 
 import pytest
 import step_stock
+import stock_texts
 from harness import People
-from processes import ROOT
+from paper import printed
 from stock_help import TOWNSHIP, Hand, centre, model, numbers
-
-
-NAUGHTY = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
+from test_sheets import check_page, page
 
 
 class World:
@@ -28,6 +29,10 @@ def world(admin_session, database):
     yield world
     for client in (world.people.admin, *world.people.made):
         client.close()
+
+
+def ago(days):
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
 
 
 def item(world, by=None, **columns):
@@ -260,38 +265,114 @@ def test_what_begins_like_that_is_found(world, shelf):
     shelf.get("/device-items", query={"after": "x"}, expect=422)
 
 
+# --- lost and found ---
+
+
+def test_what_is_lost_in_stock_and_found_goes_through_the_loop(world):
+    taken = item(world)
+    path = f"/device-items/{taken['code']}"
+    world.centre.post(f"{path}/finding", {"note": "在仓库"}, expect=409, code="device_state")
+    world.centre.post(f"{path}/loss", {"note": " "}, expect=422, code="note_required")
+    world.centre.post(f"{path}/loss", {}, expect=422, code="required")
+    world.centre.post(f"{path}/loss", {"note": "盘点不见"}, match='"9"', expect=412, code="stale")
+    for who in (world.other, world.far):
+        who.post(f"{path}/loss", {"note": "x"}, expect=404)
+    world.auditor.post(f"{path}/loss", {"note": "x"}, expect=403)
+    lost = world.centre.post(f"{path}/loss", {"note": "盘点不见"}, key=path)
+    assert (lost["state"], lost["version"]) == ("lost", 2)
+    assert world.centre.post(f"{path}/loss", {"note": "盘点不见"}, key=path).json == lost.json
+    world.centre.post(f"{path}/loss", {"note": "x"}, expect=409, code="device_state")
+    world.centre.post(f"{path}/finding", {"note": ""}, expect=422, code="too_short")
+    found = world.county.post(f"{path}/finding", {"note": "在仓库"}, match=lost.etag)
+    assert found["state"] == "returned"
+    assert [(event["action"], event["note"]) for event in world.centre.get(f"{path}/events").items][1:] == [("lose", "盘点不见"), ("find", "在仓库")]
+    world.hand.clean(taken)
+    assert world.centre.get(path)["state"] == "in_stock"
+
+
+def test_what_a_holder_lost_is_not_found_in_stock(world):
+    taken = item(world)
+    handover = world.hand.lend(taken)
+    world.centre.post(f"/device-items/{taken['id']}/loss", {"note": "x"}, expect=409, code="device_out")
+    world.hand.end(handover, "lost")
+    world.centre.post(f"/device-items/{taken['id']}/finding", {"note": "x"}, expect=409, code="device_lost_by_holder")
+
+
+# --- its life, for print ---
+
+
+def test_the_life_of_an_item_is_printed(world):
+    taken, hand = item(world, serial=unique(), price=128000, batch="2024-03", acquired_on="2024-03-01"), world.hand
+    path = f"/device-items/{taken['code']}/life"
+    answer, text = page(world.centre, path)
+    check_page(text, answer)
+    assert "尚未使用" in text and "报废回收" not in text and recorded(world, taken, world.centre) == []
+    hand.sql("UPDATE device_item SET state_at = now() - interval '100 days' WHERE id = %s", taken["id"])
+    request, person = hand.request(world.manager, world.centre.centre, name="马<b>红")
+    first = hand.lend(taken, "", "rental", person, request, happened=ago(10))
+    hand.end(first)
+    hand.clean(taken)
+    sent = step_stock.transfer(world.centre, [taken], world.other.centre)
+    step_stock.receive(world.other, sent)
+    second = hand.lend(taken, "李四")
+    hand.end(second)
+    hand.clean(taken, "C")
+    hand.mend(taken, 12345)
+    hand.passes(taken, "C")
+    hand.recycle(taken, certificate := unique())
+    answer, text = page(world.other, path)
+    check_page(text, answer)
+    for word in (taken["code"], taken["serial"], "已报废回收", "购置入库", "马****", "李*", "租赁", "短借", "紫外线　84消毒液", "合格　B 级", "轮胎破", "轮胎×2",
+                 "老李", "123.45", "1,280.00", "1,403.45", "调出", "调入", f"{world.centre.centre} → {world.other.centre}", "车架断裂", certificate, "坐垫×1"):
+        assert word in text, (word, text)
+    assert "马<b>红" not in text and "李四" not in text
+    assert recorded(world, taken, world.other) == ["life of a device"]
+    for who in (world.centre, world.far):  # it is no longer that centre's
+        who.get(path, expect=404)
+    paper = printed(world.other, path)
+    assert paper.is_a4() and paper.pages == 1, paper.text
+    events = world.other.get(f"/device-items/{taken['id']}/events").items
+    assert [(event["holder"], event["person"], event["centre"]) for event in events if event["action"] == "issue"] == [
+        ("马****", None, world.centre.centre), ("李*", None, world.other.centre)]  # who the other centre's people are is not told
+    assert [event["proof"]["method"] for event in events if event["action"] == "disinfect"] == ["紫外线"] * 2
+    assert [(event["proof"]["from"], event["proof"]["to"]) for event in events if event["action"] in ("send", "receive")] == [
+        (world.centre.centre, world.other.centre)] * 2
+
+
+def test_days_are_counted_by_what_they_were_spent_on(world):
+    taken = item(world, source="donated")
+    hand = world.hand
+    # (the clock of its life is put back: events are of the past)
+    world.database.sql("SET session_replication_role = replica; UPDATE device_item SET state_at = %s WHERE id = %s; "
+                       "UPDATE device_event SET happened_at = %s WHERE item_id = %s", ago(30), taken["id"], ago(30), taken["id"])
+    batch = hand.fact("disinfection", taken, method="a", agent="b", began_at="now()", ended_at="now()")
+    hand.event(taken, "disinfect", batch, happened=ago(29))
+    hand.event(taken, "disinfected", batch, happened=ago(28))
+    version = world.database.sql("SELECT version FROM device_item WHERE id = %s", taken["id"])[0][0]
+    hand.event(taken, "pass", hand.fact("inspection", taken, item_id=taken["id"], item_version=version, happened_at="now()", checklist="[]", grade="A",
+                                        result="pass"), happened=ago(27))
+    hand.end(hand.lend(taken, happened=ago(20)))
+    _, text = page(world.centre, f"/device-items/{taken['id']}/life")
+    days = re.findall(r'<th scope="row" class="short">(..)天数</th><td class="number">([\d.]+)</td>', text)
+    assert days == [("使用", "20.0"), ("周转", "3.0"), ("在库", "7.0")]
+
+
 # --- texts ---
 
 
-@pytest.fixture(scope="module")
-def strings():
-    if not NAUGHTY.exists():
-        pytest.skip("no ../shared beside this tree")
-    return json.loads(NAUGHTY.read_text(encoding="utf-8"))[::3]
-
-
-def walk_texts(client, method, path, fields, strings, extra=lambda: {}):
-    """Each text in all fields at once, or, refused, in each: taken and given back as it is, or refused with 4xx."""
-    taken = 0
-    for text in strings:
-        tries = [fields]
-        while tries:
-            names = tries.pop()
-            answer = client._send(method, "/api/v1" + path, json.dumps({**extra(), **dict.fromkeys(names, text)}).encode(),
-                                  {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}, 60)
-            assert answer.status < 300 or 400 <= answer.status < 500, (names, text, answer)
-            if answer.status < 300:
-                assert all(answer[name] == text for name in names), (names, text, answer)
-                taken += len(names)
-            elif len(names) > 1:
-                tries += [[name] for name in names]
-    return taken
-
-
-def test_naughty_texts_come_back(world, strings):
-    kind = {"model": world.model, "source": "donated"}
-    assert walk_texts(world.centre, "POST", "/device-items", ["serial", "batch", "donor", "shelf", "note"], strings, lambda: kind) > 4 * len(strings)
+def test_naughty_texts_come_back(world):
+    strings, kind = stock_texts.strings(), {"model": world.model, "source": "donated"}
+    assert stock_texts.walk(world.centre, "POST", "/device-items", ["serial", "batch", "donor", "shelf", "note"], strings, kind) > 4 * len(strings)
     for name in ("model", "code", "centre"):
-        walk_texts(world.centre, "POST", "/device-items", [name], strings[::5], lambda: {} if name == "model" else kind)
+        stock_texts.walk(world.centre, "POST", "/device-items", [name], strings[::5], {} if name == "model" else kind)
     given = item(world, source="donated")
-    assert walk_texts(world.centre, "PATCH", f"/device-items/{given['id']}", ["shelf", "note", "donor"], strings) > 2 * len(strings)
+    path = f"/device-items/{given['id']}"
+    assert stock_texts.walk(world.centre, "PATCH", path, ["shelf", "note", "donor"], strings) > 2 * len(strings)
+
+    def last_note(*_):
+        (note,) = world.database.sql("SELECT note FROM device_event WHERE item_id = %s ORDER BY version DESC LIMIT 1", given["id"])[0]
+        return note
+    for text in strings[::4]:
+        for what in ("loss", "finding"):
+            answer = stock_texts.send(world.centre, "POST", f"{path}/{what}", {"note": text})
+            assert answer.status >= 400 or last_note() == text
