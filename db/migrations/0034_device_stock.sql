@@ -2,8 +2,6 @@
 -- compatible_from: 7
 -- Stock: items taken in, what is told of their life, transfers between centres, stock-takings, minimum stock.
 
--- A label that looks like an id is that item's own: whoever scans it means one thing.
-ALTER TABLE device_item ADD CHECK (code !~ '^[0-9]{16}$' OR code = id::text);
 CREATE INDEX device_item_by_kind ON device_item (centre_id, model, state, id);
 CREATE INDEX device_item_by_code ON device_item (centre_id, code text_pattern_ops);
 CREATE INDEX device_item_by_serial ON device_item (centre_id, serial text_pattern_ops, id) WHERE serial <> '';
@@ -30,7 +28,8 @@ BEGIN
         WHEN place.id IS NULL THEN 'centre_unknown'
         WHEN kind.code IS NULL THEN 'model_unknown'
         WHEN kind.retired_at IS NOT NULL THEN 'model_retired'
-        WHEN given.code !~ '^[0-9A-Za-z._-]{3,64}$' OR given.code ~ '^[0-9]{16}$' THEN 'label_invalid'
+        WHEN given.code !~ '^[0-9A-Za-z._-]{3,64}$' OR CASE WHEN given.code ~ '^[0-9]{16}$'
+            THEN plan_region_of(given.code::bigint) = place.plan_region ELSE false END THEN 'label_invalid'
         WHEN given.source <> 'donated' AND given.donor <> '' THEN 'donor_not_wanted'
         WHEN given.acquired_on > china_date(now()) THEN 'acquired_in_future'
         WHEN given.warranty_until < given.acquired_on THEN 'warranty_before_acquired' END;
@@ -81,7 +80,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WHERE h.plan_region = of_region AND h.id = wanted AND device_seen(i) $$;
 
 -- The proof of an event, for people.
-CREATE FUNCTION device_proof(i device_item, e device_event) RETURNS json LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION device_event_proof(i device_item, e device_event) RETURNS json LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE
         WHEN e.action = 'take_in' THEN json_build_object('source', i.source, 'donor', i.donor)
@@ -110,7 +109,7 @@ CREATE FUNCTION device_life(of_region int, wanted bigint, after int, most int)
 RETURNS TABLE (version int, action text, from_state text, to_state text, centre text, happened_at timestamptz, recorded_at timestamptz,
     account bigint, holder text, person bigint, proof json, note text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT e.version, e.action, e.from_state, e.to_state, k.code, e.happened_at, e.recorded_at, e.account_id, o.name, o.person, device_proof(i, e), e.note
+    SELECT e.version, e.action, e.from_state, e.to_state, k.code, e.happened_at, e.recorded_at, e.account_id, o.name, o.person, device_event_proof(i, e), e.note
     FROM device_item i JOIN device_event e ON e.plan_region = i.plan_region AND e.item_id = i.id JOIN centre k ON k.id = e.centre_id
     LEFT JOIN LATERAL device_holder(e.plan_region, e.handover_id) AS o ON e.handover_id IS NOT NULL
     WHERE i.plan_region = of_region AND i.id = wanted AND device_seen(i) AND e.version > after
@@ -208,7 +207,7 @@ ALTER TABLE device_transfer_item ENABLE ROW LEVEL SECURITY;
 CREATE POLICY scope ON device_transfer_item USING (EXISTS (
     SELECT FROM device_transfer t WHERE t.plan_region = device_transfer_item.plan_region AND t.id = device_transfer_item.transfer_id));
 
--- What an event means for the transfer that the item is in; and what comes into a recall's region is recalled there.
+-- What an event means for the transfer that the item is in.
 CREATE FUNCTION device_transfer_follows() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     of_transfer bigint := NEW.reference;
@@ -224,11 +223,6 @@ BEGIN
     WHERE t.plan_region = NEW.plan_region AND t.item_id = NEW.item_id AND t.outcome = 'on_way' RETURNING t.transfer_id INTO of_transfer;
     IF FOUND THEN
         UPDATE device_transfer t SET version = t.version + 1 WHERE t.plan_region = NEW.plan_region AND t.id = of_transfer;
-    END IF;
-    IF NEW.action = 'receive' THEN
-        PERFORM device_recalled(r, i.plan_region, i.id) FROM device_item i JOIN device_recall r ON r.model = i.model
-        WHERE i.plan_region = NEW.plan_region AND i.id = NEW.item_id AND i.recall_id IS NULL
-          AND device_recall_means(r, i.model, i.batch, i.serial, i.region) ORDER BY r.id LIMIT 1;
     END IF;
     RETURN NULL;
 END $$;

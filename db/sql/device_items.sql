@@ -15,9 +15,9 @@ LEFT JOIN device_model m ON m.code = i.model LEFT JOIN centre k ON k.id = i.cent
 -- $1: a label's code, or an id
 item AS MATERIALIZED (
     SELECT i.* FROM device_item i WHERE i.code = $1::text
-    UNION
+    UNION ALL
     SELECT i.* FROM device_item i WHERE i.plan_region = plan_region_of(CASE WHEN $1::text ~ '^[0-9]{16}$' THEN $1::bigint END)
-      AND i.id = CASE WHEN $1::text ~ '^[0-9]{16}$' THEN $1::bigint END
+      AND i.id = CASE WHEN $1::text ~ '^[0-9]{16}$' THEN $1::bigint END AND NOT EXISTS (SELECT FROM device_item o WHERE o.code = $1::text)
 )
 
 -- part: items_asked

@@ -345,8 +345,9 @@ def test_days_are_counted_by_what_they_were_spent_on(world):
     # (the clock of its life is put back: events are of the past)
     world.database.sql("SET session_replication_role = replica; UPDATE device_item SET state_at = %s WHERE id = %s; "
                        "UPDATE device_event SET happened_at = %s WHERE item_id = %s", ago(30), taken["id"], ago(30), taken["id"])
-    batch = hand.fact("disinfection", taken, method="a", agent="b", began_at="now()", ended_at="now()")
+    batch = hand.fact("disinfection", taken, method="a", agent="b", began_at=ago(29))
     hand.event(taken, "disinfect", batch, happened=ago(29))
+    hand.sql("UPDATE device_disinfection SET ended_at = %s WHERE id = %s", ago(28), batch)
     hand.event(taken, "disinfected", batch, happened=ago(28))
     version = world.database.sql("SELECT version FROM device_item WHERE id = %s", taken["id"])[0][0]
     hand.event(taken, "pass", hand.fact("inspection", taken, item_id=taken["id"], item_version=version, happened_at="now()", checklist="[]", grade="A",
