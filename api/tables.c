@@ -38,6 +38,7 @@ const struct endpoint *const endpoint_tables[] = {
 	device_request_endpoints,
 	fitting_endpoints,
 	rental_endpoints,
+	device_ledger_endpoints,
 	device_loop_endpoints,
 	device_repair_endpoints,
 	device_recall_endpoints,

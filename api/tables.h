@@ -13,8 +13,8 @@ extern const struct endpoint case_endpoints[], total_endpoints[], plan_endpoints
 	follow_up_endpoints[], waiting_endpoints[], centre_endpoints[], device_model_endpoints[],
 	device_item_endpoints[], device_transfer_endpoints[], device_intake_endpoints[],
 	device_scan_endpoints[], device_request_endpoints[], fitting_endpoints[], rental_endpoints[],
-	device_loop_endpoints[], device_repair_endpoints[], device_recall_endpoints[],
-	device_figure_endpoints[], device_follow_up_endpoints[];
+	device_ledger_endpoints[], device_loop_endpoints[], device_repair_endpoints[],
+	device_recall_endpoints[], device_figure_endpoints[], device_follow_up_endpoints[];
 
 extern const struct verdict notice_verdicts[], survey_verdicts[], design_verdicts[], order_verdicts[],
 	overdue_verdicts[], photo_verdicts[], photo_flag_verdicts[], inspection_verdicts[], sample_verdicts[],

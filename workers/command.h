@@ -11,6 +11,7 @@
 int command_verify_totals(const struct config *config, const struct arguments *arguments);
 int command_verify_samples(const struct config *config, const struct arguments *arguments);
 int command_verify_ledger(const struct config *config, const struct arguments *arguments);
+int command_verify_devices(const struct config *config, const struct arguments *arguments);
 /* Prints the import's figures as JSON on standard output. */
 int command_import(const struct config *config, const struct arguments *arguments);
 

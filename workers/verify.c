@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `tantu verify` of totals, samples and ledger: each asks one statement for what differs, prints a line for
- * each difference, and ends with 3 when there is one. (Photos lie in files: commands/verify_photos.c.) */
+ * `tantu verify` of totals, samples, ledger and devices: each asks one statement for what differs, prints a
+ * line for each difference, and ends with 3 when there is one. (Photos lie in files:
+ * commands/verify_photos.c.) */
 #include "workers/command_internal.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -135,5 +136,43 @@ int command_verify_ledger(const struct config *config, const struct arguments *a
 {
 	(void)arguments;
 	struct command c = { .config = config, .begin = begin_verify_ledger };
+	return command_run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
+}
+
+/* --- verify devices --- */
+
+static void on_device_counts(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!command_answered(c, reply))
+		return;
+	const struct db_rows *rows = &reply->rows[0];
+	if (c->status == 0)
+		printf("devices agree: %" PRId64 " rentals, %" PRId64 " transactions, %" PRId64
+		       " entries, %" PRId64 " not folded yet\n",
+		       db_get_int(rows, 0, 2), db_get_int(rows, 0, 0), db_get_int(rows, 0, 1),
+		       db_get_int(rows, 0, 3));
+	command_end(c);
+}
+
+/* Columns: figure, plan, part, measure, kept, recounted. */
+static void on_device_differences(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!command_answered(c, reply))
+		return;
+	print_differences(c, &reply->rows[0], 4);
+	command_submit(c, SQL_verify_devices_counts, 0, on_device_counts);
+}
+
+static void begin_verify_devices(struct command *c)
+{
+	command_submit(c, SQL_verify_devices, 0, on_device_differences);
+}
+
+int command_verify_devices(const struct config *config, const struct arguments *arguments)
+{
+	(void)arguments;
+	struct command c = { .config = config, .begin = begin_verify_devices };
 	return command_run(&c, (const int[DB_LANES]){ 0, 0, 0, 1 });
 }

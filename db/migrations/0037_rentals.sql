@@ -111,10 +111,8 @@ BEGIN
     NEW.state := coalesce(h.ended, 'open');
     NEW.ended_on := china_date(h.ended_at);
     NEW.plan_id := device_plan_of(NEW.plan_region, NEW.began_on);
-    SELECT coalesce(t.rent, m.rent), least(coalesce(t.rent_subsidy, m.rent_subsidy), coalesce(t.rent, m.rent)), coalesce(t.deposit, m.deposit)
-    INTO NEW.rent, NEW.rent_subsidy, NEW.deposit
-    FROM device_item i JOIN device_model m ON m.code = i.model LEFT JOIN device_term t ON t.plan_id = NEW.plan_id AND t.model = m.code
-    WHERE i.plan_region = h.plan_region AND i.id = h.item_id;
+    SELECT t.rent, t.rent_subsidy, t.deposit INTO NEW.rent, NEW.rent_subsidy, NEW.deposit
+    FROM device_item i CROSS JOIN LATERAL device_terms_of(NEW.plan_id, i.model) AS t WHERE i.plan_region = h.plan_region AND i.id = h.item_id;
     NEW.months := 0;
     NEW.rent_on := NULL;
     NEW.deposit_held := 0;

@@ -28,6 +28,13 @@ def day(offset):
     return str(today() + timedelta(days=offset))
 
 
+def as_centre(cursor, world, centre=None):
+    """The scope of a centre, for the transaction."""
+    number = world.database.sql("SELECT c.id, a.id FROM centre c JOIN account a ON a.centre_id = c.id WHERE c.code = %s", (centre or world.centre).centre)[0]
+    for name, value in (("low", 0), ("high", 999999999), ("role", "centre"), ("centre", number[0]), ("account", number[1])):
+        cursor.execute("SELECT set_config(%s, %s, true)", (f"tantu.{name}", str(value)))
+
+
 class RentalWorld:
     def __init__(self, database, people, place="640324", plan="tongxin", households=40):
         self.database, self.people, self.place, self.plan = database, people, place, plan

@@ -59,7 +59,7 @@ def completed(*words):
 
 @pytest.mark.parametrize("words, offered", [
     (["mig"], ["migrate"]), (["co"], ["config"]), (["config", ""], ["check", "example", "show"]), (["user", "cr"], ["create"]),
-    (["verify", ""], ["ledger", "photos", "samples", "totals"]), (["serve", "--l"], ["--listen"]), (["user", "create", "--re"], ["--region"]),
+    (["verify", ""], ["devices", "ledger", "photos", "samples", "totals"]), (["serve", "--l"], ["--listen"]), (["user", "create", "--re"], ["--region"]),
     (["import", "--mode", "dr"], ["dry_run"]), (["user", "create", "x", "--role", "ma"], ["manager"]), (["import", "READ"], ["README.md"]),
     (["serve", "--li", "x"], []), (["nonsense", "--l"], []), (["user", "create", "--password-file", "READ"], ["README.md"])])
 def test_completion_offers_what_fits(words, offered):

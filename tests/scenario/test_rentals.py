@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import psycopg2
 import pytest
 from conftest import People
-from rental_world import DEPOSIT, RENT, SELF_PAID, SUBSIDY, RentalWorld, day, noon, today
+from rental_world import DEPOSIT, RENT, SELF_PAID, SUBSIDY, RentalWorld, as_centre, day, noon
 from step_rental import close, extend, give_back, lose, rent, settlement
 
 
@@ -121,13 +121,6 @@ def test_a_rental_without_its_contract_is_refused_at_commit(world):
                 assert error.value.pgcode == "TT005" and "has no contract" in str(error.value)
                 connection.rollback()
         connection.close()
-
-
-def as_centre(cursor, world, centre=None):
-    """The scope of a centre, for the transaction."""
-    number = world.database.sql("SELECT c.id, a.id FROM centre c JOIN account a ON a.centre_id = c.id WHERE c.code = %s", (centre or world.centre).centre)[0]
-    for name, value in (("low", 0), ("high", 999999999), ("role", "centre"), ("centre", number[0]), ("account", number[1])):
-        cursor.execute("SELECT set_config(%s, %s, true)", (f"tantu.{name}", str(value)))
 
 
 # --- return, loss ---

@@ -14,6 +14,14 @@ STATEMENTS = {
     "rental_unpay": (lambda w: [None, None, one(w), w["database"].sql("SELECT min(id) FROM rental_payment")[0][0], "why"], ()),
     "rental_rule_put": (lambda w: [None, None, "tongxin", None, "[]", "[]", 1, 1],
                         {"plan", "before", "after", "extend_within", "loan_keep_days", "version"}),
+    "device_ledger_by_plan": (lambda w: ["tongxin", None, None, None, None, None, 200], ()),
+    "device_ledger_by_centre": (lambda w: ["tongxin", "640324", None, None, None, None, 200], ()),
+    "device_ledger_by_county": (lambda w: ["tongxin", None, None, None, None, None, 200], ()),
+    "device_ledger_by_month": (lambda w: ["tongxin", None, None, None, None, None, 200], ()),
+    "device_entries": (lambda w: ["tongxin", None, None, None, None, None, None, 200], ()),
+    "device_entries_of_rental": (lambda w: [one(w), None, 200], ()),
+    "verify_devices": (lambda w: [], ()),
+    "verify_devices_counts": (lambda w: [], ()),
 }
 EXCEPTED = {"rental_rule_get": "rules of plans are no secret within the service"}
 ADMINISTRATORS = {"rental_rule_put"}
