@@ -285,6 +285,7 @@ bool db_load(const char *conninfo, char *why, size_t why_size)
 		    load_csv(pg, SQL_load_lineage, "region_lineage.csv", why, why_size) &&
 		    load_json(pg, SQL_load_plans, "plans.json", why, why_size) &&
 		    load_json(pg, SQL_load_catalogue, "catalogue.json", why, why_size) &&
+		    load_json(pg, SQL_load_device_catalogue, "device_catalogue.json", why, why_size) &&
 		    load_json(pg, SQL_load_holidays, "holidays.json", why, why_size);
 	PQfinish(pg);
 	return done;

@@ -74,7 +74,7 @@ CREATE FUNCTION device_class_label(scheme text, edition text, code text) RETURNS
 AS $$ SELECT scheme || '/' || edition || '/' || code $$;
 CREATE FUNCTION device_class_of(label text) RETURNS device_class LANGUAGE sql STABLE AS $$
     SELECT c FROM device_class c WHERE c.scheme = split_part(label, '/', 1) AND c.edition = split_part(label, '/', 2)
-        AND c.code = split_part(label, '/', 3) AND split_part(label, '/', 4) = '' $$;
+        AND c.code = split_part(label, '/', 3) AND label = device_class_label(c.scheme, c.edition, c.code) $$;
 
 CREATE TYPE device_class_answer AS (
     _verdict text, scheme text, edition text, code text, class text, name_zh text, name_ko text, name_en text, version int);
@@ -213,7 +213,199 @@ ALTER TABLE device_class_link ADD CHECK ((scheme COLLATE "C", edition COLLATE "C
 CREATE INDEX device_class_link_back ON device_class_link (to_scheme, to_edition, to_code);
 CREATE FUNCTION device_relation_turned(relation text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT CASE relation WHEN 'narrower' THEN 'wider' WHEN 'wider' THEN 'narrower' ELSE relation END $$;
--- What the end of two links is to their beginning. NULL: nothing is known of it (two parts of the same whole need not meet).
+-- What the end of two steps is to their beginning. NULL: nothing is known of it (two parts of the same whole need not meet).
 CREATE FUNCTION device_relation_through(first text, second text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN first = 'same' THEN second WHEN second = 'same' OR first = second AND first <> 'overlaps' THEN first
-                WHEN first = 'narrower' OR second = 'wider' AND first = 'overlaps' THEN 'overlaps' END $$;
+    SELECT CASE WHEN first = 'same' THEN second WHEN second = 'same' THEN first
+                WHEN first = second AND first <> 'overlaps' THEN first
+                WHEN first = 'narrower' OR first = 'overlaps' AND second = 'wider' THEN 'overlaps' END $$;
+
+-- What is known of other classes from this one: over links, and within an edition up and down its numbers (1222 is wider than 122203).
+-- A class that is reached in several ways is what the surest of them says.
+CREATE INDEX device_class_under ON device_class (scheme, edition, code COLLATE "C");
+CREATE FUNCTION device_class_known(of_scheme text, of_edition text, of_code text)
+RETURNS TABLE (scheme text, edition text, code text, relation text) LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE known AS (
+        SELECT c.scheme, c.edition, c.code, 'same'::text AS relation FROM device_class c
+        WHERE c.scheme = of_scheme AND c.edition = of_edition AND c.code = of_code
+        UNION
+        SELECT s.scheme, s.edition, s.code, device_relation_through(k.relation, s.relation)
+        FROM known k CROSS JOIN LATERAL (
+            SELECT l.to_scheme AS scheme, l.to_edition AS edition, l.to_code AS code, l.relation FROM device_class_link l
+            WHERE l.scheme = k.scheme AND l.edition = k.edition AND l.code = k.code
+            UNION ALL
+            SELECT l.scheme, l.edition, l.code, device_relation_turned(l.relation) FROM device_class_link l
+            WHERE l.to_scheme = k.scheme AND l.to_edition = k.edition AND l.to_code = k.code
+            UNION ALL
+            SELECT c.scheme, c.edition, c.code, 'wider' FROM generate_series(2, length(k.code) - 1) AS n JOIN device_class c
+                ON c.scheme = k.scheme AND c.edition = k.edition AND c.code = left(k.code, n)
+            UNION ALL
+            SELECT c.scheme, c.edition, c.code, 'narrower' FROM device_class c WHERE c.scheme = k.scheme AND c.edition = k.edition
+                AND c.code COLLATE "C" > k.code AND c.code COLLATE "C" < k.code || ':') AS s
+        WHERE device_relation_through(k.relation, s.relation) IS NOT NULL
+    )
+    SELECT DISTINCT ON (k.scheme, k.edition, k.code) k.scheme, k.edition, k.code, k.relation FROM known k
+    ORDER BY k.scheme, k.edition, k.code, array_position('{same,narrower,wider,overlaps}', k.relation) $$;
+
+-- A link as it is kept. relation: what `other` is to the class.
+CREATE FUNCTION device_link_kept(label text, other text, relation text) RETURNS device_class_link LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN (split_part(label, '/', 1) COLLATE "C", split_part(label, '/', 2) COLLATE "C") < (split_part(other, '/', 1) COLLATE "C", split_part(other, '/', 2) COLLATE "C")
+        THEN (split_part(label, '/', 1), split_part(label, '/', 2), split_part(label, '/', 3), split_part(other, '/', 1), split_part(other, '/', 2),
+              split_part(other, '/', 3), relation)::device_class_link
+        ELSE (split_part(other, '/', 1), split_part(other, '/', 2), split_part(other, '/', 3), split_part(label, '/', 1), split_part(label, '/', 2),
+              split_part(label, '/', 3), device_relation_turned(relation))::device_class_link END $$;
+
+-- said NULL: nothing is said of the two any more.
+CREATE TYPE device_link_answer AS (_verdict text, _field text, class text, "to" text, relation text);
+CREATE FUNCTION device_link_put(label text, other text, said text) RETURNS device_link_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a device_class := device_class_of(label);
+    b device_class := device_class_of(other);
+    kept device_class_link := device_link_kept(label, other, said);
+    verdict text;
+BEGIN
+    verdict := CASE
+        WHEN scope_role() IS DISTINCT FROM 'admin' THEN 'role_not_allowed'
+        WHEN a.code IS NULL THEN 'not_found'
+        WHEN b.code IS NULL THEN 'class_unknown'
+        WHEN (a.scheme, a.edition) = (b.scheme, b.edition) THEN 'link_within_edition' END;
+    IF verdict IS NULL AND said IS NOT NULL THEN
+        INSERT INTO device_class_link SELECT kept.*
+        ON CONFLICT (scheme, edition, code, to_scheme, to_edition, to_code) DO UPDATE SET relation = excluded.relation;
+    ELSIF verdict IS NULL THEN
+        DELETE FROM device_class_link l WHERE (l.scheme, l.edition, l.code, l.to_scheme, l.to_edition, l.to_code)
+            = (kept.scheme, kept.edition, kept.code, kept.to_scheme, kept.to_edition, kept.to_code)
+        RETURNING CASE WHEN l.code = a.code AND l.edition = a.edition AND l.scheme = a.scheme THEN l.relation ELSE device_relation_turned(l.relation) END INTO said;
+        verdict := CASE WHEN said IS NULL THEN 'not_found' END;
+    END IF;
+    RETURN (verdict, CASE WHEN verdict IN ('class_unknown', 'link_within_edition') THEN '/to' END, label, other, said)::device_link_answer;
+END $$;
+
+-- The whole catalogue as one document: {classes: [{class, name_zh, …}], links: [{class, to, relation}], models: [{code, class, …}],
+-- terms: [{plan, model, …}]}. A document says what is to be there; what it does not name stays.
+CREATE FUNCTION device_document_models(given json) RETURNS TABLE (at bigint, code text, measure text, name_zh text, name_ko text, name_en text, maker text,
+    class text, service_months int, price bigint, subsidy bigint, rent bigint, rent_subsidy bigint, deposit bigint, loan_hours int, retired boolean)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.at - 1, g.code, g.measure, g.name_zh, coalesce(g.name_ko, g.name_zh), coalesce(g.name_en, g.name_zh), coalesce(g.maker, ''), g.class,
+        g.service_months, g.price, coalesce(g.subsidy, 0), coalesce(g.rent, 0), coalesce(g.rent_subsidy, 0), coalesce(g.deposit, 0), g.loan_hours, g.retired
+    FROM ROWS FROM (json_to_recordset(given->'models') AS (code text, measure text, name_zh text, name_ko text, name_en text, maker text, class text,
+        service_months int, price bigint, subsidy bigint, rent bigint, rent_subsidy bigint, deposit bigint, loan_hours int, retired boolean)) WITH ORDINALITY
+        AS g (code, measure, name_zh, name_ko, name_en, maker, class, service_months, price, subsidy, rent, rent_subsidy, deposit, loan_hours, retired, at) $$;
+CREATE FUNCTION device_document_links(given json) RETURNS TABLE (at bigint, class text, "to" text, kept device_class_link) LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.at - 1, g.class, g."to", device_link_kept(g.class, g."to", g.relation)
+    FROM ROWS FROM (json_to_recordset(given->'links') AS (class text, "to" text, relation text)) WITH ORDINALITY AS g (class, "to", relation, at) $$;
+CREATE FUNCTION device_document_classes(given json) RETURNS TABLE (at bigint, class text, scheme text, edition text, code text, name_zh text, name_ko text, name_en text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.at - 1, g.class, split_part(g.class, '/', 1), split_part(g.class, '/', 2), split_part(g.class, '/', 3),
+        g.name_zh, coalesce(g.name_ko, g.name_zh), coalesce(g.name_en, g.name_zh)
+    FROM ROWS FROM (json_to_recordset(given->'classes') AS (class text, name_zh text, name_ko text, name_en text)) WITH ORDINALITY
+        AS g (class, name_zh, name_ko, name_en, at) $$;
+CREATE FUNCTION device_document_terms(given json) RETURNS TABLE (at bigint, plan text, model text, service_months int, subsidy bigint, rent bigint,
+    rent_subsidy bigint, deposit bigint) LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.at - 1, g.plan, g.model, g.service_months, g.subsidy, g.rent, g.rent_subsidy, g.deposit
+    FROM ROWS FROM (json_to_recordset(given->'terms') AS (plan text, model text, service_months int, subsidy bigint, rent bigint, rent_subsidy bigint,
+        deposit bigint)) WITH ORDINALITY AS g (plan, model, service_months, subsidy, rent, rent_subsidy, deposit, at) $$;
+
+-- What is wrong with a document, fault by fault: where, and what.
+CREATE FUNCTION device_document_faults(given json) RETURNS TABLE (path text, fault text) LANGUAGE sql STABLE AS $$
+    WITH classes AS MATERIALIZED (SELECT * FROM device_document_classes(given)
+    ), labels AS MATERIALIZED (SELECT c.class FROM classes c UNION SELECT device_class_label(d.scheme, d.edition, d.code) FROM device_class d
+    ), models AS MATERIALIZED (SELECT * FROM device_document_models(given)
+    ), codes AS MATERIALIZED (
+        SELECT m.code, m.rent FROM models m UNION ALL
+        SELECT d.code, d.rent FROM device_model d WHERE NOT EXISTS (SELECT FROM models m WHERE m.code = d.code)
+    ), found AS (
+        SELECT 1 AS part, c.at, '/classes/' || c.at || '/class' AS path, CASE
+            WHEN c.class !~ '^[a-z0-9_-]{1,32}/[0-9]{4}/[0-9]{2,8}$' THEN 'class_invalid'
+            WHEN count(*) OVER (PARTITION BY c.class ORDER BY c.at) > 1 THEN 'given_twice' END AS fault FROM classes c
+        UNION ALL
+        SELECT 2, l.at, '/links/' || l.at || CASE WHEN EXISTS (SELECT FROM labels k WHERE k.class = l.class) THEN '/to' ELSE '/class' END, CASE
+            WHEN NOT EXISTS (SELECT FROM labels k WHERE k.class = l.class) OR NOT EXISTS (SELECT FROM labels k WHERE k.class = l."to") THEN 'class_unknown'
+            WHEN ((l.kept).scheme, (l.kept).edition) = ((l.kept).to_scheme, (l.kept).to_edition) THEN 'link_within_edition'
+            WHEN count(*) OVER (PARTITION BY (l.kept).scheme, (l.kept).edition, (l.kept).code, (l.kept).to_scheme, (l.kept).to_edition, (l.kept).to_code
+                                ORDER BY l.at) > 1 THEN 'given_twice' END FROM device_document_links(given) l
+        UNION ALL
+        SELECT 3, m.at, '/models/' || m.at || '/' || w.field, w.fault FROM (SELECT m.*, count(*) OVER (PARTITION BY m.code ORDER BY m.at) AS times FROM models m) AS m
+        CROSS JOIN LATERAL (VALUES
+            ('code', CASE WHEN m.code !~ '^[a-z0-9][a-z0-9_.-]{0,47}$' THEN 'model_code_invalid' WHEN m.times > 1 THEN 'given_twice' END),
+            ('measure', CASE WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure) THEN 'measure_unknown'
+                WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure AND s.kind = 'device') THEN 'measure_not_device'
+                WHEN EXISTS (SELECT FROM device_model d WHERE d.code = m.code AND d.measure <> m.measure) AND device_model_in_use(m.code) THEN 'model_in_use' END),
+            ('class', CASE WHEN NOT EXISTS (SELECT FROM labels k WHERE k.class = m.class) THEN 'class_unknown' END),
+            ('rent_subsidy', CASE WHEN m.rent_subsidy > m.rent THEN 'rent_subsidy_exceeds_rent' END)) AS w (field, fault)
+        UNION ALL
+        SELECT 4, t.at, '/terms/' || t.at || '/' || w.field, w.fault
+        FROM (SELECT t.*, count(*) OVER (PARTITION BY t.plan, t.model ORDER BY t.at) AS times FROM device_document_terms(given) t) AS t
+        CROSS JOIN LATERAL (VALUES
+            ('plan', CASE WHEN NOT EXISTS (SELECT FROM plan p WHERE p.code = t.plan) THEN 'plan_unknown' END),
+            ('model', CASE WHEN NOT EXISTS (SELECT FROM codes k WHERE k.code = t.model) THEN 'model_unknown' WHEN t.times > 1 THEN 'given_twice' END),
+            ('rent_subsidy', CASE WHEN t.rent_subsidy > coalesce(t.rent, (SELECT max(k.rent) FROM codes k WHERE k.code = t.model)) THEN 'rent_subsidy_exceeds_rent' END)
+        ) AS w (field, fault)
+    )
+    SELECT f.path, f.fault FROM found f WHERE f.fault IS NOT NULL ORDER BY f.part, f.at, f.path $$;
+
+CREATE TYPE device_import_answer AS (
+    _verdict text, _field text, _reasons text[], changes boolean, "classes.added" int, "classes.changed" int, "links.added" int, "links.changed" int,
+    "models.added" int, "models.changed" int, "terms.added" int, "terms.changed" int);
+-- (xmax of a row that is new is nought.)
+CREATE FUNCTION device_catalogue_import(given json) RETURNS device_import_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a device_import_answer;
+    verdict text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('device_catalogue')); -- one import at a time
+    verdict := CASE WHEN scope_role() IS DISTINCT FROM 'admin' THEN 'role_not_allowed' END;
+    a._verdict := verdict;
+    IF verdict IS NOT NULL THEN
+        RETURN a;
+    END IF;
+    SELECT array_agg(f.path || ' ' || f.fault), min(f.path) FILTER (WHERE f.n = 1) INTO a._reasons, a._field
+    FROM (SELECT f.*, row_number() OVER () AS n FROM device_document_faults(given) f LIMIT 200) AS f;
+    verdict := CASE WHEN a._reasons IS NOT NULL THEN 'catalogue_faulty' END;
+    a._verdict := verdict;
+    IF verdict IS NOT NULL THEN
+        RETURN a;
+    END IF;
+    WITH put AS (
+        INSERT INTO device_class AS d (scheme, edition, code, name_zh, name_ko, name_en)
+        SELECT g.scheme, g.edition, g.code, g.name_zh, g.name_ko, g.name_en FROM device_document_classes(given) g
+        ON CONFLICT (scheme, edition, code) DO UPDATE SET name_zh = excluded.name_zh, name_ko = excluded.name_ko, name_en = excluded.name_en,
+            version = d.version + 1 WHERE (d.name_zh, d.name_ko, d.name_en) <> (excluded.name_zh, excluded.name_ko, excluded.name_en)
+        RETURNING xmax = 0 AS is_new)
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) INTO a."classes.added", a."classes.changed" FROM put;
+    WITH put AS (
+        INSERT INTO device_class_link AS d SELECT (g.kept).* FROM device_document_links(given) g
+        ON CONFLICT (scheme, edition, code, to_scheme, to_edition, to_code) DO UPDATE SET relation = excluded.relation
+            WHERE d.relation <> excluded.relation RETURNING xmax = 0 AS is_new)
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) INTO a."links.added", a."links.changed" FROM put;
+    WITH put AS (
+        INSERT INTO device_model AS d (code, measure, name_zh, name_ko, name_en, maker, class_scheme, class_edition, class_code, service_months, price, subsidy,
+            rent, rent_subsidy, deposit, loan_hours, retired_at)
+        SELECT g.code, g.measure, g.name_zh, g.name_ko, g.name_en, g.maker, split_part(g.class, '/', 1), split_part(g.class, '/', 2), split_part(g.class, '/', 3),
+            g.service_months, g.price, g.subsidy, g.rent, g.rent_subsidy, g.deposit, g.loan_hours,
+            CASE WHEN g.retired THEN coalesce(m.retired_at, now()) WHEN g.retired IS NULL THEN m.retired_at END
+        FROM device_document_models(given) g LEFT JOIN device_model m ON m.code = g.code
+        ON CONFLICT (code) DO UPDATE SET measure = excluded.measure, name_zh = excluded.name_zh, name_ko = excluded.name_ko, name_en = excluded.name_en,
+            maker = excluded.maker, class_scheme = excluded.class_scheme, class_edition = excluded.class_edition, class_code = excluded.class_code,
+            service_months = excluded.service_months, price = excluded.price, subsidy = excluded.subsidy, rent = excluded.rent,
+            rent_subsidy = excluded.rent_subsidy, deposit = excluded.deposit, loan_hours = excluded.loan_hours, retired_at = excluded.retired_at,
+            version = d.version + 1
+        WHERE (d.measure, d.name_zh, d.name_ko, d.name_en, d.maker, d.class_scheme, d.class_edition, d.class_code, d.service_months, d.price, d.subsidy, d.rent,
+               d.rent_subsidy, d.deposit, d.loan_hours, d.retired_at)
+            IS DISTINCT FROM (excluded.measure, excluded.name_zh, excluded.name_ko, excluded.name_en, excluded.maker, excluded.class_scheme,
+               excluded.class_edition, excluded.class_code, excluded.service_months, excluded.price, excluded.subsidy, excluded.rent, excluded.rent_subsidy,
+               excluded.deposit, excluded.loan_hours, excluded.retired_at)
+        RETURNING xmax = 0 AS is_new)
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) INTO a."models.added", a."models.changed" FROM put;
+    WITH put AS (
+        INSERT INTO device_term AS d (plan_id, model, service_months, subsidy, rent, rent_subsidy, deposit)
+        SELECT p.id, g.model, g.service_months, g.subsidy, g.rent, g.rent_subsidy, g.deposit FROM device_document_terms(given) g JOIN plan p ON p.code = g.plan
+        ON CONFLICT (plan_id, model) DO UPDATE SET service_months = excluded.service_months, subsidy = excluded.subsidy, rent = excluded.rent,
+            rent_subsidy = excluded.rent_subsidy, deposit = excluded.deposit, version = d.version + 1
+        WHERE (d.service_months, d.subsidy, d.rent, d.rent_subsidy, d.deposit)
+            IS DISTINCT FROM (excluded.service_months, excluded.subsidy, excluded.rent, excluded.rent_subsidy, excluded.deposit)
+        RETURNING xmax = 0 AS is_new)
+    SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) INTO a."terms.added", a."terms.changed" FROM put;
+    a.changes := a."classes.added" + a."classes.changed" + a."links.added" + a."links.changed" + a."models.added" + a."models.changed"
+        + a."terms.added" + a."terms.changed" > 0;
+    RETURN a;
+END $$;

@@ -19,6 +19,33 @@ WHERE (c.scheme, c.edition, c.code) > (split_part(coalesce($5::text, ''), '/', 1
   AND ($4::text IS NULL OR strpos(lower(c.name_zh || ' ' || c.name_ko || ' ' || c.name_en), lower($4::text)) > 0)
 ORDER BY c.scheme, c.edition, c.code LIMIT $6::int;
 
+-- name: device_class_get :one
+-- $1 scheme, $2 edition, $3 code: with what is said of it, and what it is in other editions
+SELECT {{class_columns}},
+       (SELECT coalesce(json_agg(json_build_object('class', l.class, 'relation', l.relation) ORDER BY l.class), '[]') FROM (
+            SELECT device_class_label(l.to_scheme, l.to_edition, l.to_code) AS class, l.relation FROM device_class_link l
+            WHERE (l.scheme, l.edition, l.code) = (c.scheme, c.edition, c.code)
+            UNION ALL
+            SELECT device_class_label(l.scheme, l.edition, l.code), device_relation_turned(l.relation) FROM device_class_link l
+            WHERE (l.to_scheme, l.to_edition, l.to_code) = (c.scheme, c.edition, c.code)) AS l) AS links,
+       (SELECT coalesce(json_agg(json_build_object('class', device_class_label(k.scheme, k.edition, k.code), 'relation', k.relation,
+            'name_zh', d.name_zh, 'name_ko', d.name_ko, 'name_en', d.name_en) ORDER BY k.scheme, k.edition, k.code), '[]')
+        FROM device_class_known(c.scheme, c.edition, c.code) AS k JOIN device_class d ON (d.scheme, d.edition, d.code) = (k.scheme, k.edition, k.code)
+        WHERE (k.scheme, k.edition) <> (c.scheme, c.edition)) AS equivalents
+FROM device_class c WHERE c.scheme = $1::text AND c.edition = $2::text AND c.code = $3::text;
+
+-- name: device_link_put :write
+-- $3 scheme, $4 edition, $5 code, $6 the other class, $7 what that is to it
+WITH answer AS (
+    SELECT * FROM device_link_put(device_class_label($3::text, $4::text, $5::text), $6::text, $7::text)
+)
+
+-- name: device_link_remove :write
+-- $3 scheme, $4 edition, $5 code, $6 the other class
+WITH answer AS (
+    SELECT * FROM device_link_put(device_class_label($3::text, $4::text, $5::text), $6::text, NULL)
+)
+
 -- name: device_class_put :write
 -- $3 scheme, $4 edition, $5 code, $6 if-match, $7-$9 names
 WITH answer AS (
@@ -27,8 +54,18 @@ WITH answer AS (
 
 -- name: device_models_list :many stale
 -- $1 measure, $2 text, $3 whether retired ones too, $4 after, $5 limit
-SELECT {{model_columns}}
+SELECT {{model_columns}}, NULL::text AS match
 FROM device_model m
+WHERE m.code > coalesce($4::text, '') AND ($1::text IS NULL OR m.measure = $1::text) AND (coalesce($3::boolean, false) OR m.retired_at IS NULL)
+  AND ($2::text IS NULL OR strpos(lower(m.code || ' ' || m.name_zh || ' ' || m.name_ko || ' ' || m.name_en || ' ' || m.maker), lower($2::text)) > 0)
+ORDER BY m.code LIMIT $5::int;
+
+-- name: device_models_of_class :many stale
+-- $1 measure, $2 text, $3 whether retired ones too, $4 after, $5 limit, $6 class: also what is coded by another edition. match: what the
+-- model's own class is to it; same or narrower: it surely belongs to it.
+SELECT {{model_columns}}, k.relation AS match
+FROM device_class_known(split_part($6::text, '/', 1), split_part($6::text, '/', 2), split_part($6::text, '/', 3)) AS k
+JOIN device_model m ON m.class_scheme = k.scheme AND m.class_edition = k.edition AND m.class_code = k.code
 WHERE m.code > coalesce($4::text, '') AND ($1::text IS NULL OR m.measure = $1::text) AND (coalesce($3::boolean, false) OR m.retired_at IS NULL)
   AND ($2::text IS NULL OR strpos(lower(m.code || ' ' || m.name_zh || ' ' || m.name_ko || ' ' || m.name_en || ' ' || m.maker), lower($2::text)) > 0)
 ORDER BY m.code LIMIT $5::int;
@@ -69,3 +106,40 @@ WITH answer AS (
 WITH answer AS (
     SELECT * FROM device_term_put($3::text, $4::text, $5::int, NULL)
 )
+
+-- name: device_catalogue_get :one
+-- $1 plan, whose terms are wanted
+SELECT (SELECT coalesce(json_agg(json_build_object('class', device_class_label(c.scheme, c.edition, c.code), 'name_zh', c.name_zh, 'name_ko', c.name_ko,
+            'name_en', c.name_en) ORDER BY c.scheme, c.edition, c.code), '[]') FROM device_class c) AS classes,
+       (SELECT coalesce(json_agg(json_build_object('class', device_class_label(l.scheme, l.edition, l.code),
+            'to', device_class_label(l.to_scheme, l.to_edition, l.to_code), 'relation', l.relation)
+            ORDER BY l.scheme, l.edition, l.code, l.to_scheme, l.to_edition, l.to_code), '[]') FROM device_class_link l) AS links,
+       (SELECT coalesce(json_agg(json_build_object('code', m.code, 'measure', m.measure, 'name_zh', m.name_zh, 'name_ko', m.name_ko, 'name_en', m.name_en,
+            'maker', m.maker, 'class', device_class_label(m.class_scheme, m.class_edition, m.class_code), 'service_months', m.service_months, 'price', m.price,
+            'subsidy', m.subsidy, 'rent', m.rent, 'rent_subsidy', m.rent_subsidy, 'deposit', m.deposit, 'loan_hours', m.loan_hours,
+            'retired', m.retired_at IS NOT NULL) ORDER BY m.code), '[]') FROM device_model m) AS models,
+       (SELECT coalesce(json_agg(json_build_object('plan', p.code, 'model', t.model, 'service_months', t.service_months, 'subsidy', t.subsidy, 'rent', t.rent,
+            'rent_subsidy', t.rent_subsidy, 'deposit', t.deposit) ORDER BY t.model), '[]')
+        FROM device_term t JOIN plan p ON p.id = t.plan_id WHERE p.code = $1::text) AS terms;
+
+-- name: device_catalogue_import :write
+-- $3 classes, $4 links, $5 models, $6 terms
+WITH answer AS (
+    SELECT * FROM device_catalogue_import(json_build_object('classes', coalesce($3::json, '[]'), 'links', coalesce($4::json, '[]'),
+        'models', coalesce($5::json, '[]'), 'terms', coalesce($6::json, '[]')))
+)
+
+-- name: load_device_catalogue :one start
+-- $1: the text of db/data/device_catalogue.json. What an administrator has made of an entry stays; a link that he has removed does not
+-- come back: only new classes bring theirs.
+WITH classed AS (
+    INSERT INTO device_class (scheme, edition, code, name_zh, name_ko, name_en)
+    SELECT scheme, edition, code, name_zh, name_ko, name_en FROM device_document_classes($1::json)
+    ON CONFLICT DO NOTHING RETURNING scheme, edition, code
+), linked AS (
+    INSERT INTO device_class_link SELECT (l.kept).* FROM device_document_links($1::json) AS l
+    WHERE EXISTS (SELECT FROM classed c WHERE (c.scheme, c.edition, c.code) IN (((l.kept).scheme, (l.kept).edition, (l.kept).code),
+        ((l.kept).to_scheme, (l.kept).to_edition, (l.kept).to_code)))
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) AS added FROM classed;

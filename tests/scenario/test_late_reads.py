@@ -7,9 +7,9 @@ from statements import statements
 # What a writer reads back, what is somebody's own, or what must be exact is never marked.
 MARKED = {"regions_list", "region_get", "plans_list", "plan_get", "targets_get", "transition_rules", "contractors_list",
           "centres_list", "progress_as_of", "progress_cases", "rooms_list", "measures_list", "measure_get", "problems_list", "problem_get",
-          "device_classes_list", "device_models_list"}
+          "device_classes_list", "device_models_list", "device_models_of_class"}
 LATE = ["/regions?limit=3", "/regions/640324", "/plans", "/plans/tongxin", "/plans/tongxin/targets", "/transition-rules",
-        "/contractors", "/centres", "/rooms", "/measures?limit=3", "/measures/ramp", "/problems?limit=3", "/problems/entrance_steps", "/device-classes", "/device-models",
+        "/contractors", "/centres", "/rooms", "/measures?limit=3", "/measures/ramp", "/problems?limit=3", "/problems/entrance_steps", "/device-classes", "/device-models", "/device-models?class=iso9999/2016/1222",
         "/plans/tongxin/progress?as_of=2024-01-31",
         "/plans/tongxin/progress/cases?measure=counted&as_of=2024-01-31"]
 NEVER = ["/cases?plan=tongxin", "/plans/tongxin/progress", "/plans/tongxin/totals?by=county", "/imports"]

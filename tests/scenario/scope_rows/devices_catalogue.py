@@ -13,9 +13,17 @@ TERM = {"plan", "model", "service_months", "subsidy", "rent", "rent_subsidy", "d
         "holds.rent_subsidy", "holds.deposit", "version"}
 STATEMENTS |= {"device_term_put": (lambda w: [None, None, "tongxin", "a-model", None, 12, 1, 1, 1, 1], TERM),
                "device_term_remove": (lambda w: [None, None, "tongxin", "a-model", None], TERM)}
+STATEMENTS |= {
+    "device_link_put": (lambda w: [None, None, "iso9999", "1900", "1222", "iso9999/1901/1223", "wider"], {"class", "to", "relation"}),
+    "device_link_remove": (lambda w: [None, None, "iso9999", "1900", "1222", "iso9999/1901/1223"], {"class", "to", "relation"}),
+    "device_catalogue_import": (lambda w: [None, None, '[{"class": "iso9999/1900/1222", "name_zh": "b"}]', None, None, None], ()),
+}
 EXCEPTED = {
+    "load_device_catalogue": "run by tantu_owner in `tantu migrate`",
     "centres_list": "names of centres, for everybody who signs in", "centre_get": "names of centres, likewise",
     **{name: "the catalogue is no secret within the service" for name in (
-        "device_classes_list", "device_models_list", "device_model_get", "device_terms_list")}}
-ADMINISTRATORS = {"centre_put", "device_class_put", "device_model_put", "device_term_put", "device_term_remove"}
+        "device_classes_list", "device_class_get", "device_models_list", "device_models_of_class", "device_model_get", "device_terms_list",
+        "device_catalogue_get")}}
+ADMINISTRATORS = {"centre_put", "device_class_put", "device_model_put", "device_term_put", "device_term_remove",
+                  "device_link_put", "device_link_remove", "device_catalogue_import"}
 READ_BY_ALL = {"centre"}
