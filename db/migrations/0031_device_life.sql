@@ -113,7 +113,9 @@ BEGIN
             AND y.recall_id = reference AND CASE action WHEN 'recall' THEN y.resolved_at IS NULL AND i.recall_id IS NULL
                 ELSE y.resolved_at IS NOT NULL AND i.recall_id = y.recall_id END)
         WHEN 'transfer' THEN EXISTS (SELECT FROM device_transfer t WHERE t.plan_region = i.plan_region AND t.id = reference
-            AND CASE action WHEN 'send' THEN t.from_centre = i.centre_id ELSE t.id = i.transfer_id END) END;
+            AND CASE action WHEN 'send' THEN t.from_centre = i.centre_id AND device_own(i)
+                WHEN 'unsend' THEN t.id = i.transfer_id AND device_own(i) -- by who sent it
+                ELSE t.id = i.transfer_id AND (scope_low() IS NULL OR scope_has(t.to_centre, t.to_region)) END) END;
 END $$;
 
 -- Why `action` may not be done to `i`; NULL: it may. What hands it to somebody is also judged by handover_refusal.
@@ -127,6 +129,7 @@ BEGIN
     SELECT * INTO rule FROM device_rule r WHERE r.action = device_refusal.action AND r.from_state = i.state AND r.to_state = goal;
     verdict := CASE
         WHEN i.transfer_id IS NOT NULL AND action NOT IN ('receive', 'unsend', 'recall', 'lift', 'lose') THEN 'device_on_its_way'
+        WHEN i.transfer_id IS NOT NULL AND action = 'lose' AND NOT device_own(i) THEN 'device_on_its_way'
         WHEN i.transfer_id IS NULL AND action IN ('receive', 'unsend') THEN 'device_not_on_its_way'
         WHEN action IN ('issue', 'reserve', 'keep') AND (i.recall_id IS NOT NULL OR i.state = 'recalled') THEN 'device_recalled'
         WHEN action IN ('issue', 'reserve') AND i.state IN ('lent', 'fitted') THEN 'device_out'

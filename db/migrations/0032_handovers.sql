@@ -100,6 +100,7 @@ CREATE FUNCTION handover_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEF
 DECLARE
     i device_item;
     r device_request;
+    fitted_again boolean := NEW.ended IS NULL AND fitting_undone(OLD);
     verdict text;
 BEGIN
     NEW.version := OLD.version + 1;
@@ -114,7 +115,7 @@ BEGIN
         NEW.ended_at := NULL;
         NEW.closed_at := CASE WHEN OLD.kind = 'rental' THEN NEW.closed_at END;
     END IF;
-    IF OLD.kind <> NEW.kind THEN
+    IF OLD.kind <> NEW.kind OR fitted_again THEN
         SELECT * INTO r FROM device_request q WHERE q.plan_region = NEW.plan_region AND q.id = NEW.request_id FOR NO KEY UPDATE;
     END IF;
     verdict := CASE
@@ -124,7 +125,7 @@ BEGIN
         WHEN NEW.due_at <= OLD.happened_at THEN 'due_before_begin'
         WHEN OLD.kind <> NEW.kind AND (OLD.kind, NEW.kind) <> ('trial', 'fitting') THEN 'device_state'
         WHEN OLD.kind <> NEW.kind AND (OLD.ended IS NOT NULL OR NEW.ended IS NOT NULL) THEN 'handover_over'
-        WHEN OLD.kind <> NEW.kind AND (r.id IS NULL OR r.state <> 'assessed') THEN 'request_not_assessed'
+        WHEN (OLD.kind <> NEW.kind OR fitted_again) AND (r.id IS NULL OR r.state <> 'assessed') THEN 'request_not_assessed'
         WHEN OLD.kind <> NEW.kind AND r.assessed_for <> 'fitting' THEN 'assessed_otherwise'
         WHEN OLD.ended = 'returned' AND NEW.ended = 'lost' THEN 'handover_over'
         WHEN OLD.ended = 'lost' AND NEW.ended IS NULL THEN 'handover_over'
@@ -157,28 +158,23 @@ END $$;
 CREATE TRIGGER changes BEFORE UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changes();
 CREATE TRIGGER changed AFTER UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changed();
 
--- A request: of the person whose need it is. What was granted stays granted, and nothing is granted without being handed over.
+-- A request that was granted stays so, is granted by being handed over, and has been assessed before.
 CREATE FUNCTION device_request_stands() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     verdict text;
 BEGIN
-    NEW.version := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.version + 1 END;
-    IF TG_OP = 'INSERT' THEN
-            NEW.account_id := coalesce(scope_account(), NEW.account_id);
-    END IF;
     verdict := CASE
-        WHEN TG_OP = 'INSERT' AND NOT EXISTS (SELECT FROM need n WHERE n.plan_region = NEW.plan_region AND n.id = NEW.need_id
-            AND n.person_id = NEW.person_id AND n.kind = 'device') THEN 'request_of_another'
-        WHEN TG_OP = 'UPDATE' AND (NEW.state = 'fulfilled') <> EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region
-            AND h.request_id = NEW.id AND h.kind IN ('fitting', 'rental') AND NOT fitting_undone(h)) AND 'fulfilled' IN (OLD.state, NEW.state)
-            THEN 'request_not_assessed'
-        WHEN TG_OP = 'INSERT' AND NEW.state = 'fulfilled' THEN 'request_not_assessed' END;
+        WHEN (NEW.state = 'fulfilled') <> EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region AND h.request_id = NEW.id
+            AND h.kind IN ('fitting', 'rental') AND NOT fitting_undone(h)) AND 'fulfilled' IN (OLD.state, NEW.state) THEN 'request_not_granted'
+        WHEN NEW.state = 'assessed' AND OLD.state <> 'fulfilled' AND (NEW.state, NEW.assessed_for, NEW.measure) IS DISTINCT FROM (OLD.state, OLD.assessed_for, OLD.measure)
+            AND NOT EXISTS (SELECT FROM device_assessment a WHERE a.plan_region = NEW.plan_region AND a.request_id = NEW.id
+                AND a.taken_back_at IS NULL AND a.assessed_for = NEW.assessed_for AND a.measure = NEW.measure) THEN 'request_not_assessed' END;
     IF verdict IS NOT NULL THEN
         RAISE EXCEPTION 'device request %: %', NEW.id, verdict USING ERRCODE = 'TT005';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER stands BEFORE INSERT OR UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_stands();
+CREATE TRIGGER stands BEFORE UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_stands();
 
 -- Why the end of `h` may not be written down; NULL: it may. what: returned, lost.
 CREATE FUNCTION handover_end_refusal(h handover, i device_item, what text, happened timestamptz, said text) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -281,7 +277,7 @@ CREATE POLICY served ON person FOR SELECT USING ((SELECT scope_role()) = 'centre
 CREATE POLICY served ON need FOR SELECT USING ((SELECT scope_role()) = 'centre' AND EXISTS (
     SELECT FROM device_request r WHERE r.plan_region = need.plan_region AND r.person_id = need.person_id AND r.centre_id = (SELECT scope_centre())));
 
--- When something was written down nobody says but the database. An auditor reads.
+-- When something was written down nobody says but the database; a request begins by waiting. An auditor reads.
 DO $$
 DECLARE
     t text;
@@ -292,7 +288,8 @@ BEGIN
         EXECUTE format('CREATE POLICY changing_by_whom ON %I AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK ((SELECT scope_role()) <> ''auditor'')', t);
         IF t NOT IN ('device_event', 'device_recall_item') THEN
             EXECUTE format('GRANT INSERT (%s) ON %I TO tantu_app', (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
-                WHERE a.attrelid = t::regclass AND a.attnum > 0 AND a.attname <> 'created_at'), t);
+                WHERE a.attrelid = t::regclass AND a.attnum > 0 AND a.attname <> 'created_at'
+                    AND NOT (t = 'device_request' AND a.attname IN ('state', 'assessed_for', 'exception', 'exception_by'))), t);
         END IF;
     END LOOP;
 END $$;
