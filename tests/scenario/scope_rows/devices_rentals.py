@@ -33,6 +33,8 @@ INSERT INTO device_model (code, measure, name_zh, name_ko, name_en, class_scheme
 VALUES ('rented', 'manual_wheelchair', 'a', 'a', 'a', 'iso9999', '1900', '1222', 36, 100, 30, 5000);
 INSERT INTO device_item (code, model, serial, centre_id, source, acquired_on, state_at)
 SELECT 'item-' || n, 'rented', 'R' || n, (SELECT id FROM centre WHERE code = 'centre'), 'purchased', '2020-01-01', '2020-01-01' FROM generate_series(14, 15) AS n;
+INSERT INTO device_assessment (plan_region, request_id, number, centre_id, region, happened_at, account_id, outcome, assessed_for, asked, measure)
+SELECT plan_region, id, 9, centre_id, region, now(), 1, 'pass', 'rental', measure, measure FROM device_request WHERE state = 'waiting';
 UPDATE device_request SET state = 'assessed', assessed_for = 'rental' WHERE state = 'waiting';
 INSERT INTO handover (plan_region, id, kind, item_id, person_id, request_id, happened_at, due_at)
 SELECT i.plan_region, id_in(i.plan_region, 'handover_number'), 'rental', i.id, r.person_id, r.id, now() - interval '40 days', now() - interval '10 days'
