@@ -477,6 +477,7 @@ def test_what_is_on_its_way_is_received_or_called_back(s):
     s.be("a").event(item, "unsend", transfer)
     assert s.item(item)["state"] == "in_stock" and s.item(item)["transfer_id"] is None
     s.fails(RULE, s.event, item, "receive", transfer, says="device_not_on_its_way")
+    transfer = s.transfer()
     s.event(item, "send", transfer)
     s.be("b").event(item, "receive", transfer)
     assert s.item(item)["centre_id"] == s.world.centres["b"] and s.item(item)["region"] == B
