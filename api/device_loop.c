@@ -5,9 +5,6 @@
 
 const struct verdict device_loop_verdicts[] = {
 	{ "device_not_out", 409, "Nobody has the item, and it is not lost.", NULL },
-	{ "list_empty", 422, "The list is empty.", NULL },
-	{ "items_refused", 409, "Some of the items cannot be dealt with; nothing was done. items says why.",
-	  NULL },
 	{ "method_unknown", 422, "The installation has no such method with this agent.", "/method" },
 	{ "ended_before_begin", 422, "The end lies before the beginning.", "/ended_at" },
 	{ "disinfection_too_short", 422,

@@ -50,6 +50,9 @@ const struct verdict verdicts[] = {
 	{ "job_not_dead", 409, "Only a dead job can be tried again.", NULL },
 	{ "job_already_queued", 409, "The same job is already queued.", NULL },
 	{ "upload_gone", 409, "The uploaded file is not kept any more: send it again.", NULL },
+	{ "list_empty", 422, "The list is empty.", NULL },
+	{ "items_refused", 409, "Some of the items cannot be dealt with; nothing was done. items says why.",
+	  NULL },
 	{ NULL, 0, NULL, NULL },
 };
 

@@ -31,12 +31,15 @@ BEGIN
         WHEN given.code !~ '^[0-9A-Za-z._-]{3,64}$' OR CASE WHEN given.code ~ '^[0-9]{16}$'
             THEN plan_region_of(given.code::bigint) = place.plan_region ELSE false END THEN 'label_invalid'
         WHEN given.source <> 'donated' AND given.donor <> '' THEN 'donor_not_wanted'
+        WHEN given.state_at > now() THEN 'taken_in_future'
         WHEN given.acquired_on > china_date(now()) THEN 'acquired_in_future'
+        WHEN china_date(given.state_at) < given.acquired_on THEN 'taken_before_acquired'
         WHEN given.warranty_until < given.acquired_on THEN 'warranty_before_acquired' END;
     IF verdict IS NULL THEN
-        INSERT INTO device_item AS i (code, model, serial, batch, centre_id, source, donor, acquired_on, price, warranty_until, shelf, note)
+        INSERT INTO device_item AS i (code, model, serial, batch, centre_id, source, donor, acquired_on, price, warranty_until, shelf, note,
+            state_at)
         VALUES (given.code, given.model, given.serial, given.batch, place.id, given.source, given.donor, given.acquired_on, given.price,
-            given.warranty_until, given.shelf, given.note) RETURNING i.id INTO given.id;
+            given.warranty_until, given.shelf, given.note, given.state_at) RETURNING i.id INTO given.id;
         SELECT * INTO made FROM device_item i WHERE i.plan_region = place.plan_region AND i.id = given.id;
     END IF;
     RETURN NEXT;

@@ -76,11 +76,14 @@ SELECT {{item_columns}}, i.part || '.' || i.id || '.' || encode(convert_to(i.tex
 FROM page i {{item_names}} ORDER BY i.part, i.text USING ~<~, i.id LIMIT $8::int;
 
 -- name: device_item_take :write
--- $3 centre, $4 source, $5 model, $6 serial, $7 batch, $8 code, $9 donor, $10 acquired on, $11 price, $12 warranty until, $13 shelf, $14 note
+-- $3 centre, $4 source, $5 model, $6 serial, $7 batch, $8 code, $9 donor, $10 acquired on, $11 price, $12 warranty until, $13 shelf, $14 note,
+-- $15 the day it was taken in (NULL: now), for books of the past; what happens to it later is on no day before
 WITH taken AS MATERIALIZED (
     SELECT t.* FROM json_populate_record(NULL::device_item, json_build_object('source', coalesce($4::text, 'purchased'), 'model', $5::text, 'serial', coalesce($6::text, ''),
-        'batch', coalesce($7::text, ''), 'code', $8::text, 'donor', coalesce($9::text, ''), 'acquired_on', coalesce($10::date, china_date(now())),
-        'price', $11::bigint, 'warranty_until', $12::date, 'shelf', coalesce($13::text, ''), 'note', coalesce($14::text, ''))) AS given
+        'batch', coalesce($7::text, ''), 'code', $8::text, 'donor', coalesce($9::text, ''),
+        'price', $11::bigint, 'warranty_until', $12::date, 'shelf', coalesce($13::text, ''), 'note', coalesce($14::text, ''),
+        'state_at', CASE WHEN $15::date IS NULL THEN now() ELSE $15::date::timestamp AT TIME ZONE 'Asia/Shanghai' END,
+        'acquired_on', coalesce($10::date, $15::date, china_date(now())))) AS given
     CROSS JOIN LATERAL device_item_take($3::text, given) AS t
 ), i AS (
     SELECT t.verdict, (t.made).* FROM taken t

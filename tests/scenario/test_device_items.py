@@ -104,6 +104,8 @@ REFUSED = [({"model": "nothing"}, 422, "model_unknown", "/model"), ({"code": "ab
            ({"code": "a b c"}, 422, "label_invalid", "/code"), ({"code": "6403240000000017"}, 422, "label_invalid", "/code"),
            ({"donor": "王"}, 422, "donor_not_wanted", "/donor"), ({"acquired_on": "2123-01-01"}, 422, "acquired_in_future", "/acquired_on"),
            ({"acquired_on": "2025-01-02", "warranty_until": "2025-01-01"}, 422, "warranty_before_acquired", "/warranty_until"),
+           ({"taken_in_on": "2123-01-01"}, 422, "taken_in_future", "/taken_in_on"),
+           ({"taken_in_on": "2025-01-01", "acquired_on": "2025-01-02"}, 422, "taken_before_acquired", "/taken_in_on"),
            ({"price": -1}, 422, "out_of_range", "/price"), ({"source": "found"}, 422, "not_allowed", "/source")]
 
 
@@ -111,6 +113,13 @@ REFUSED = [({"model": "nothing"}, 422, "model_unknown", "/model"), ({"code": "ab
 def test_what_cannot_be_taken_in_is_refused(world, given, status, code, field):
     refused = world.centre.post("/device-items", {"model": world.model, **given}, expect=status, code=code)
     assert refused["field"] == field
+
+
+def test_what_stands_in_older_books_was_taken_in_then(world):
+    old = item(world, taken_in_on="2024-03-05")
+    assert (old["acquired_on"], old["state_at"]) == ("2024-03-05", "2024-03-04T16:00:00Z")  # midnight in China
+    assert world.centre.get(f"/device-items/{old['id']}/events").items[0]["happened_at"] == old["state_at"]
+    assert item(world, taken_in_on="2024-03-05", acquired_on="2024-02-01")["acquired_on"] == "2024-02-01"
 
 
 def test_labels_are_unique_everywhere_and_serials_within_a_model(world):

@@ -4,7 +4,7 @@ TRANSFER = 6403240000000005
 STATEMENTS = {
     "device_items_list": (lambda w: [None, None, None, "a-model", None, None, 200], ()),
     "device_items_search": (lambda w: [None, None, None, None, None, "item-", None, 200], ()),
-    "device_item_take": (lambda w: [None, None, "centre", "purchased", "a-model", "S9", None, None, None, None, None, None, None, None], ()),
+    "device_item_take": (lambda w: [None, None, "centre", "purchased", "a-model", "S9", None, None, None, None, None, None, None, None, None], ()),
     "device_item_get": (lambda w: ["item-1"], ()),
     "device_item_amend": (lambda w: [None, None, "item-1", None, "A1", None, None, None, None], ()),
     "device_item_lose": (lambda w: [None, None, "item-1", None, "why"], ()),
