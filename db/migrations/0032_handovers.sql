@@ -158,19 +158,19 @@ END $$;
 CREATE TRIGGER changes BEFORE UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changes();
 CREATE TRIGGER changed AFTER UPDATE ON handover FOR EACH ROW EXECUTE FUNCTION handover_changed();
 
--- A request that was granted stays so, is granted by being handed over, and has been assessed before.
+-- (No polite answer comes here.) A request that was granted stays so, is granted by being handed over, and has been assessed before.
 CREATE FUNCTION device_request_stands() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    verdict text;
+    broken text;
 BEGIN
-    verdict := CASE
+    broken := CASE
         WHEN (NEW.state = 'fulfilled') <> EXISTS (SELECT FROM handover h WHERE h.plan_region = NEW.plan_region AND h.request_id = NEW.id
             AND h.kind IN ('fitting', 'rental') AND NOT fitting_undone(h)) AND 'fulfilled' IN (OLD.state, NEW.state) THEN 'request_not_granted'
         WHEN NEW.state = 'assessed' AND OLD.state <> 'fulfilled' AND (NEW.state, NEW.assessed_for, NEW.measure) IS DISTINCT FROM (OLD.state, OLD.assessed_for, OLD.measure)
             AND NOT EXISTS (SELECT FROM device_assessment a WHERE a.plan_region = NEW.plan_region AND a.request_id = NEW.id
                 AND a.taken_back_at IS NULL AND a.assessed_for = NEW.assessed_for AND a.measure = NEW.measure) THEN 'request_not_assessed' END;
-    IF verdict IS NOT NULL THEN
-        RAISE EXCEPTION 'device request %: %', NEW.id, verdict USING ERRCODE = 'TT005';
+    IF broken IS NOT NULL THEN
+        RAISE EXCEPTION 'device request %: %', NEW.id, broken USING ERRCODE = 'TT005';
     END IF;
     RETURN NEW;
 END $$;
