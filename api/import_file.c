@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The refused-rows file: the sealed upload is read again and the refused rows are written with their codes.
- * Invariant: clear text exists in memory only (a file in /dev/shm without a name), never on a disk. */
+ * Or an empty file, to be filled in. Invariant: clear text exists in memory only (a file in /dev/shm without
+ * a name), never on a disk. */
 #include "api/import_file.h"
 #include "api/engine.h"
 #include "service/log.h"
@@ -20,7 +21,8 @@ struct refusal {
 
 struct refused_file {
 	const struct file_table *table;
-	char path[4096];
+	const char *name; /* what it is called by who keeps it */
+	char path[4096];  /* of the upload; "": an empty file is made */
 	enum needs_format format;
 	struct refusal *refusals;
 	int count;
@@ -75,24 +77,32 @@ static bool read_and_write(struct refused_file *f, struct sealed_reader *sealed,
 	return written;
 }
 
+/* False with f->error. sealed: NULL for an empty file. */
+static bool make_in_memory(struct refused_file *f, struct sealed_reader *sealed)
+{
+	char folder[] = "/dev/shm/tantu-refused-XXXXXX", into[64];
+	bool made = mkdtemp(folder); /* a folder of ours: the XLSX writer spools beside its target */
+	f->error = errno;
+	if (!made)
+		return false;
+	snprintf(into, sizeof into, "%s/file", folder);
+	made = sealed ? read_and_write(f, sealed, into) : needs_template_write(f->table, f->format, into);
+	f->error = sealed && sealed_reader_errno(sealed) ? sealed_reader_errno(sealed) : EIO;
+	f->memory = open(into, O_RDONLY | O_CLOEXEC);
+	unlink(into);
+	rmdir(folder);
+	return made;
+}
+
 /* False with f->error. */
 static bool make_file(struct refused_file *f, const struct vault *vault)
 {
-	char folder[] = "/dev/shm/tantu-refused-XXXXXX", into[64], why[200];
+	char why[200];
+	if (!f->path[0])
+		return make_in_memory(f, NULL);
 	struct sealed_reader *sealed = sealed_reader_open(vault, f->path, why, sizeof why);
 	f->error = errno;
-	if (!sealed)
-		return false;
-	bool made = mkdtemp(folder); /* a folder of ours: the XLSX writer spools beside its target */
-	f->error = errno;
-	if (made) {
-		snprintf(into, sizeof into, "%s/file", folder);
-		made = read_and_write(f, sealed, into);
-		f->error = sealed_reader_errno(sealed) ? sealed_reader_errno(sealed) : EIO;
-		f->memory = open(into, O_RDONLY | O_CLOEXEC);
-		unlink(into);
-		rmdir(folder);
-	}
+	bool made = sealed && make_in_memory(f, sealed);
 	sealed_reader_close(&sealed);
 	return made;
 }
@@ -150,6 +160,18 @@ static enum needs_format format_named(struct slice name)
 	return NEEDS_CSV_UTF8;
 }
 
+static struct refused_file *begin(struct request *r, const struct file_table *table, const char *name)
+{
+	struct refused_file *f = calloc(1, sizeof *f);
+	INVARIANT(f);
+	f->memory = -1;
+	f->table = table;
+	f->name = name;
+	r->own = f;
+	r->own_end = refused_end;
+	return f;
+}
+
 enum step import_file_found(struct request *r, const struct file_table *table)
 {
 	if (r->reply->outcome != DB_OK)
@@ -159,17 +181,18 @@ enum step import_file_found(struct request *r, const struct file_table *table)
 		return problem(r, 404, "not_found", NULL, NULL);
 	if (!slice_is(db_get(rows, 0, 2), "done"))
 		return problem(r, 409, "import_not_done", NULL, NULL);
-	struct refused_file *f = calloc(1, sizeof *f);
-	INVARIANT(f);
-	f->memory = -1;
-	f->table = table;
-	r->own = f;
-	r->own_end = refused_end;
+	struct refused_file *f = begin(r, table, "rejected");
 	struct slice name = db_get(rows, 0, 0);
 	snprintf(f->path, sizeof f->path, "%s/%.*s", r->api->options.uploads, (int)name.len, name.at);
 	f->format = format_named(db_get(rows, 0, 1));
 	if (!take_refusals(f, rows, 4, (int)db_get_int(rows, 0, 3)))
 		return problem(r, 503, "try_again", NULL, NULL);
+	return engine_work(r, make_in_pool);
+}
+
+enum step import_file_empty(struct request *r, const struct file_table *table, enum needs_format format)
+{
+	begin(r, table, "template")->format = format;
 	return engine_work(r, make_in_pool);
 }
 
@@ -189,8 +212,9 @@ enum step import_file_send(struct request *r)
 		.content_type = xlsx ? "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 				: f->format == NEEDS_CSV_GB18030 ? "text/csv; charset=gb18030"
 								 : "text/csv; charset=utf-8",
-		.extra_headers = xlsx ? "Content-Disposition: attachment; filename=\"rejected.xlsx\"\r\n"
-				      : "Content-Disposition: attachment; filename=\"rejected.csv\"\r\n",
+		.extra_headers = arena_printf(http_arena(r->x),
+					      "Content-Disposition: attachment; filename=\"%s.%s\"\r\n",
+					      f->name, xlsx ? "xlsx" : "csv"),
 		.body = { f->mapped, f->len },
 	};
 	return answer_raw(r, &response);

@@ -81,14 +81,26 @@ bool snapshot_figures(PGconn *pg, snapshot_figure *each, void *context, char *wh
 	return true;
 }
 
-bool snapshot_uploads(PGconn *pg, snapshot_upload *each, void *context, char *why, size_t why_size)
+static bool uploads_of(PGconn *pg, enum sql statement, snapshot_upload *each, void *context, char *why,
+		       size_t why_size)
 {
-	PGresult *rows = owner_rows(pg, SQL_backup_uploads, NULL, 0, why, why_size);
+	PGresult *rows = owner_rows(pg, statement, NULL, 0, why, why_size);
 	bool going = rows != NULL;
 	for (int i = 0; going && i < PQntuples(rows); i++)
 		going = each(context, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
 	PQclear(rows);
 	return going;
+}
+
+bool snapshot_uploads(PGconn *pg, snapshot_upload *each, void *context, char *why, size_t why_size)
+{
+	PGresult *has = owner_row(pg, SQL_backup_has_intakes, NULL, 0, why, why_size);
+	if (!has)
+		return false;
+	bool intakes = PQgetvalue(has, 0, 0)[0] == 't';
+	PQclear(has);
+	return uploads_of(pg, SQL_backup_uploads, each, context, why, why_size) &&
+	       (!intakes || uploads_of(pg, SQL_backup_intake_uploads, each, context, why, why_size));
 }
 
 /* There may be millions: row by row. */

@@ -59,6 +59,7 @@ bool job_should_stop(const struct job *job);
 /* kinds */
 void sql_job_start(struct job *job);
 void import_start(struct job *job);
+void intake_start(struct job *job);
 void duplicates_start(struct job *job);
 void probe_start(struct job *job);
 void uploads_start(struct job *job);

@@ -4,6 +4,7 @@
 
 const struct job_kind job_kinds[] = {
 	{ "import", "imports", import_start },
+	{ "device_intake", "imports", intake_start },
 	{ "totals_fold", "totals", sql_job_start, SQL_totals_fold, "1000000" },
 	{ "ledger_fold", "totals", sql_job_start, SQL_ledger_fold, "1000000" },
 	{ "overdue_scan", "reminders", sql_job_start, SQL_overdue_scan, "" },

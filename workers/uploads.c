@@ -65,7 +65,8 @@ static void trouble(struct sweep *s, const char *what)
 static bool is_upload_name(const char *name)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-	return strncmp(name, "needs-", 6) == 0 && strspn(name, letters) == strlen(name);
+	bool ours = strncmp(name, "needs-", 6) == 0 || strncmp(name, "intake-", 7) == 0;
+	return ours && strspn(name, letters) == strlen(name);
 }
 
 static void list_in_pool(uv_work_t *work)

@@ -205,3 +205,204 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION scan_person_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION scan_person_of TO tantu_app;
+
+-- --- intakes ---
+
+-- As needs_import (0007): the upload is sealed on disk, its rows are staged in batches and enter the stock in one transaction.
+CREATE TABLE device_intake (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plan_region    int NOT NULL,
+    centre_id      bigint NOT NULL REFERENCES centre,
+    region         int NOT NULL REFERENCES region, -- the centre's
+    account_id     bigint NOT NULL REFERENCES account,
+    mode           text NOT NULL CHECK (mode IN ('dry_run', 'good_rows', 'all_or_nothing')),
+    file           text NOT NULL UNIQUE, -- its name below the uploads folder
+    format         text NOT NULL CHECK (format IN ('csv_utf8', 'csv_utf8_bom', 'csv_gb18030', 'xlsx')),
+    fingerprint    bytea NOT NULL, -- keyed, of the whole file
+    bytes          bigint NOT NULL,
+    state          text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    stop_wanted    boolean NOT NULL DEFAULT false,
+    rows           int NOT NULL,
+    checked        int NOT NULL DEFAULT 0,
+    outcome        json, -- the figures of the end; nothing before
+    committed      boolean NOT NULL DEFAULT false,
+    error_code     text,
+    error          text,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    finished_at    timestamptz,
+    upload_gone_at timestamptz,
+    version        int NOT NULL DEFAULT 1
+);
+CREATE INDEX device_intake_by_centre ON device_intake (centre_id, fingerprint);
+CREATE INDEX device_intake_with_upload ON device_intake (finished_at) WHERE upload_gone_at IS NULL;
+CREATE TABLE device_intake_row (
+    intake_id      bigint NOT NULL REFERENCES device_intake ON DELETE CASCADE,
+    number         int NOT NULL,
+    model          text NOT NULL,
+    quantity       int NOT NULL,
+    serial         text NOT NULL,
+    batch          text NOT NULL,
+    code           text,
+    source         text NOT NULL,
+    donor          text NOT NULL,
+    acquired_on    date NOT NULL,
+    price          bigint,
+    warranty_until date,
+    shelf          text NOT NULL,
+    note           text NOT NULL,
+    PRIMARY KEY (intake_id, number)
+);
+CREATE TABLE device_intake_refusal (
+    intake_id bigint NOT NULL REFERENCES device_intake ON DELETE CASCADE,
+    number    int NOT NULL,
+    code      text NOT NULL,
+    field     text NOT NULL,
+    PRIMARY KEY (intake_id, number)
+);
+-- What came of which row: labels are printed by it, and the same file sent again finds its rows taken.
+CREATE TABLE device_intake_item (
+    intake_id   bigint NOT NULL REFERENCES device_intake,
+    number      int NOT NULL,
+    plan_region int NOT NULL,
+    item_id     bigint NOT NULL,
+    PRIMARY KEY (intake_id, item_id),
+    FOREIGN KEY (plan_region, item_id) REFERENCES device_item
+);
+CREATE INDEX device_intake_item_by_row ON device_intake_item (intake_id, number);
+
+-- The queue is not a centre's to write; the job of its own new intake is.
+CREATE FUNCTION device_intake_queue(wanted bigint) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    INSERT INTO job (queue, kind, payload, unique_key, region, max_attempts)
+    SELECT 'imports', 'device_intake', json_build_object('intake', i.id), 'device_intake:' || i.id, i.region, 5
+    FROM device_intake i WHERE i.id = wanted AND i.account_id = scope_account() AND i.state = 'queued' RETURNING id $$;
+CREATE FUNCTION device_intake_make(wanted_centre text, given device_intake) RETURNS TABLE (verdict text, field text, id bigint, state text, rows int, job bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    place centre := device_centre(wanted_centre);
+BEGIN
+    verdict := CASE
+        WHEN place.id IS NULL AND scope_role() = 'centre' AND wanted_centre IS NULL THEN 'centre_without_region'
+        WHEN place.id IS NULL THEN 'centre_unknown' END;
+    field := CASE WHEN verdict IS NOT NULL THEN '/centre' END;
+    IF verdict IS NULL THEN
+        INSERT INTO device_intake AS i (plan_region, centre_id, region, account_id, mode, file, format, fingerprint, bytes, rows)
+        VALUES (place.plan_region, place.id, place.region, scope_account(), given.mode, given.file, given.format, given.fingerprint, given.bytes, given.rows)
+        RETURNING i.id, i.state, i.rows INTO id, state, rows;
+        job := device_intake_queue(id);
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- The end of an intake, one transaction (workers/import.c), as the owner: each function asks for the scope of the system.
+CREATE FUNCTION device_intake_of(wanted bigint) RETURNS device_intake LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i device_intake;
+BEGIN
+    IF scope_role() IS DISTINCT FROM 'system' THEN
+        RAISE EXCEPTION 'intakes are committed by the service itself' USING ERRCODE = '42501';
+    END IF;
+    SELECT * INTO STRICT i FROM device_intake d WHERE d.id = wanted;
+    RETURN i;
+END $$;
+
+-- The last checks, in their order: what others have already, what this file has brought before, what it has twice. Of one centre one at
+-- a time; two of different centres that want one label meet at its index, and the later one is tried again.
+CREATE FUNCTION device_intake_settle(wanted bigint) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i device_intake := device_intake_of(wanted);
+    commits boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock(7335, i.centre_id::int);
+    WITH judged AS (
+        SELECT r.number,
+            r.code IS NOT NULL AND EXISTS (SELECT FROM device_item d WHERE d.code = r.code) AS code_taken,
+            r.serial <> '' AND EXISTS (SELECT FROM device_item d WHERE d.model = r.model AND d.serial = r.serial AND d.serial <> '') AS serial_taken,
+            EXISTS (SELECT FROM device_intake o JOIN device_intake_item t ON t.intake_id = o.id AND t.number = r.number
+                WHERE o.centre_id = i.centre_id AND o.fingerprint = i.fingerprint AND o.id <> i.id) AS taken_already,
+            r.code IS NOT NULL AND row_number() OVER (PARTITION BY r.code ORDER BY r.number) > 1 AS code_again,
+            r.serial <> '' AND row_number() OVER (PARTITION BY r.model, r.serial ORDER BY r.number) > 1 AS serial_again
+        FROM device_intake_row r WHERE r.intake_id = i.id
+    ), refused AS (
+        DELETE FROM device_intake_row r USING judged j WHERE r.intake_id = i.id AND r.number = j.number
+            AND (j.code_taken OR j.serial_taken OR j.taken_already OR j.code_again OR j.serial_again)
+        RETURNING j.*)
+    INSERT INTO device_intake_refusal (intake_id, number, code, field)
+    SELECT i.id, f.number,
+        CASE WHEN f.code_taken THEN 'code_taken' WHEN f.serial_taken THEN 'serial_taken' WHEN f.taken_already THEN 'taken_already' ELSE 'duplicate_in_file' END,
+        CASE WHEN f.code_taken THEN '条码' WHEN f.serial_taken THEN '序列号' WHEN f.taken_already THEN '' WHEN f.code_again THEN '条码' ELSE '序列号' END
+    FROM refused f;
+    commits := i.mode = 'good_rows'
+        OR (i.mode = 'all_or_nothing' AND NOT EXISTS (SELECT FROM device_intake_refusal r WHERE r.intake_id = i.id));
+    UPDATE device_intake d SET outcome = device_intake_figures(i), committed = commits WHERE d.id = i.id;
+    IF NOT commits THEN
+        DELETE FROM device_intake_row r WHERE r.intake_id = i.id; -- what enters after this is what is staged: nothing
+    END IF;
+    RETURN commits;
+END $$;
+
+-- What the staged and refused rows come to. same_as: the earlier intake of the same file.
+CREATE FUNCTION device_intake_figures(i device_intake) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH refusals AS (
+        SELECT code, count(*) AS n FROM device_intake_refusal WHERE intake_id = i.id GROUP BY code
+    ), good AS (
+        SELECT count(*) AS n, coalesce(sum(quantity), 0) AS items, coalesce(sum(quantity) FILTER (WHERE source = 'donated'), 0) AS donated
+        FROM device_intake_row WHERE intake_id = i.id
+    )
+    SELECT json_build_object('accepted', good.n, 'rejected', coalesce((SELECT sum(n) FROM refusals), 0),
+        'rejected_by_code', coalesce((SELECT json_object_agg(code, n ORDER BY code) FROM refusals), '{}'),
+        'items', good.items, 'donated', good.donated, 'nothing_new', good.n = 0,
+        'same_as', (SELECT min(o.id) FROM device_intake o WHERE o.centre_id = i.centre_id AND o.fingerprint = i.fingerprint AND o.id <> i.id AND o.committed))
+    FROM good $$;
+
+CREATE FUNCTION device_intake_enter(wanted bigint) RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    i device_intake := device_intake_of(wanted);
+    entered int;
+BEGIN
+    WITH numbered AS MATERIALIZED (
+        SELECT r.*, id_in(i.plan_region, 'device_number') AS item
+        FROM (SELECT * FROM device_intake_row WHERE intake_id = i.id ORDER BY number) AS r CROSS JOIN generate_series(1, r.quantity)
+    ), made AS (
+        INSERT INTO device_item (plan_region, id, code, model, serial, batch, centre_id, source, donor, acquired_on, price, warranty_until, shelf, note)
+        SELECT i.plan_region, item, code, model, serial, batch, i.centre_id, source, donor, acquired_on, price, warranty_until, shelf, note
+        FROM numbered ORDER BY item RETURNING id)
+    INSERT INTO device_intake_item (intake_id, number, plan_region, item_id)
+    SELECT i.id, n.number, i.plan_region, n.item FROM numbered n JOIN made m ON m.id = n.item;
+    GET DIAGNOSTICS entered = ROW_COUNT;
+    DELETE FROM device_intake_row r WHERE r.intake_id = i.id;
+    UPDATE device_intake d SET state = 'done', finished_at = now(), version = version + 1 WHERE d.id = i.id;
+    RETURN entered;
+END $$;
+
+-- An intake whose job is given up has failed; when the job is tried again, so is the intake.
+CREATE FUNCTION device_intake_job_died() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE device_intake SET state = 'failed', error_code = 'import_gave_up', error = NEW.last_error, finished_at = now(), version = version + 1
+    WHERE id = (NEW.payload->>'intake')::bigint AND state IN ('queued', 'running');
+    DELETE FROM device_intake_row WHERE intake_id = (NEW.payload->>'intake')::bigint;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER device_intake_job_died AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.kind = 'device_intake' AND NEW.state = 'dead' AND OLD.state <> 'dead') EXECUTE FUNCTION device_intake_job_died();
+CREATE FUNCTION device_intake_job_revived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE device_intake SET state = 'queued', error_code = NULL, error = NULL, finished_at = NULL, version = version + 1
+    WHERE id = (NEW.payload->>'intake')::bigint AND state = 'failed';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER device_intake_job_revived AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.kind = 'device_intake' AND NEW.state = 'queued' AND OLD.state = 'dead') EXECUTE FUNCTION device_intake_job_revived();
+
+ALTER TABLE device_intake ENABLE ROW LEVEL SECURITY;
+ALTER TABLE device_intake_row ENABLE ROW LEVEL SECURITY;
+ALTER TABLE device_intake_refusal ENABLE ROW LEVEL SECURITY;
+ALTER TABLE device_intake_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON device_intake USING (scope_has(centre_id, region));
+CREATE POLICY scope ON device_intake_row USING (EXISTS (SELECT FROM device_intake i WHERE i.id = intake_id));
+CREATE POLICY scope ON device_intake_refusal USING (EXISTS (SELECT FROM device_intake i WHERE i.id = intake_id));
+CREATE POLICY scope ON device_intake_item USING (EXISTS (SELECT FROM device_intake i WHERE i.id = intake_id));
+REVOKE EXECUTE ON FUNCTION device_intake_of, device_intake_figures FROM PUBLIC;
+GRANT SELECT, INSERT ON device_intake TO tantu_app;
+GRANT UPDATE (state, stop_wanted, checked, error_code, error, finished_at, upload_gone_at, version) ON device_intake TO tantu_app;
+GRANT SELECT, INSERT, DELETE ON device_intake_row, device_intake_refusal TO tantu_app;
+GRANT SELECT ON device_intake_item TO tantu_app;

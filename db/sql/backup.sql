@@ -28,6 +28,13 @@ ORDER BY 1;
 SELECT i.file, encode(i.fingerprint, 'hex') AS fingerprint, i.id FROM needs_import i
 WHERE to_jsonb(i)->>'upload_gone_at' IS NULL ORDER BY i.id;
 
+-- name: backup_has_intakes :one start
+-- (There may be none yet: an older schema is what one backs up before an upgrade.)
+SELECT to_regclass('device_intake') IS NOT NULL AS has;
+
+-- name: backup_intake_uploads :many start
+SELECT i.file, encode(i.fingerprint, 'hex') AS fingerprint, i.id FROM device_intake i WHERE i.upload_gone_at IS NULL ORDER BY i.id;
+
 -- name: backup_photos :many start
 -- In the order of their names in the folder.
 SELECT encode(p.hash, 'hex') AS fingerprint FROM photo p WHERE p.gone_at IS NULL ORDER BY p.hash;

@@ -11,18 +11,26 @@ WITH free AS MATERIALIZED (
       AND i.finished_at < now() - make_interval(days => $1::int)
       AND NOT EXISTS (SELECT FROM job j WHERE j.unique_key = 'import:' || i.id AND j.state IN ('queued', 'running'))
     RETURNING 1
+), intakes AS (
+    UPDATE device_intake i SET upload_gone_at = now() FROM free
+    WHERE free.now AND i.upload_gone_at IS NULL AND i.state IN ('done', 'failed', 'cancelled')
+      AND i.finished_at < now() - make_interval(days => $1::int)
+      AND NOT EXISTS (SELECT FROM job j WHERE j.unique_key = 'device_intake:' || i.id AND j.state IN ('queued', 'running'))
+    RETURNING 1
 )
-SELECT (SELECT count(*) FROM given) AS given_up, (SELECT s.id::text FROM installation s) AS installation;
+SELECT (SELECT count(*) FROM given) + (SELECT count(*) FROM intakes) AS given_up, (SELECT s.id::text FROM installation s) AS installation;
 
 -- name: uploads_judge :many work
 -- $1 names of files: which of them nobody wants any more; known: an import had it
-SELECT u.name, i.id IS NOT NULL AS known
-FROM unnest($1::text[]) AS u (name) LEFT JOIN needs_import i ON i.file = u.name
-WHERE i.id IS NULL OR i.upload_gone_at IS NOT NULL;
+SELECT u.name, i.file IS NOT NULL AS known
+FROM unnest($1::text[]) AS u (name) LEFT JOIN (
+    SELECT n.file, n.upload_gone_at FROM needs_import n UNION ALL SELECT d.file, d.upload_gone_at FROM device_intake d) AS i ON i.file = u.name
+WHERE i.file IS NULL OR i.upload_gone_at IS NOT NULL;
 
 -- name: uploads_missing :many work
 -- $1 names of files: the imports whose file ought to be among them and is not (the newest may be younger than the list)
-SELECT i.id FROM needs_import i
+SELECT i.id FROM (SELECT n.id, n.file, n.upload_gone_at, n.created_at FROM needs_import n
+    UNION ALL SELECT d.id, d.file, d.upload_gone_at, d.created_at FROM device_intake d) AS i
 WHERE i.upload_gone_at IS NULL AND i.created_at < now() - interval '10 minutes'
   AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS u (name) WHERE u.name = i.file)
 ORDER BY i.id;

@@ -76,5 +76,8 @@ MUST_USE bool needs_writer_add(struct needs_writer *writer, const struct needs_r
 			       const char *explanation);
 MUST_USE bool needs_writer_finish(struct needs_writer **writer); /* closes; false when the disk is full */
 void needs_writer_abandon(struct needs_writer **writer);
+/* An empty file to be filled in: the table's headings alone. */
+MUST_USE bool needs_template_write(const struct file_table *table, enum needs_format format,
+				   const char *path);
 
 #endif

@@ -13,26 +13,25 @@ struct needs_writer {
 	struct xlsx_writer *xlsx;
 };
 
-static bool write_cells(struct needs_writer *writer, const struct slice *cells)
+static bool write_cells(struct needs_writer *writer, const struct slice *cells, int count)
 {
-	int count = writer->table->count + NEEDS_ERROR_COLUMNS;
 	return writer->xlsx ? xlsx_writer_row(writer->xlsx, cells, count)
 			    : csv_writer_row(writer->csv, cells, count);
 }
 
-static bool write_header(struct needs_writer *writer)
+static bool write_header(struct needs_writer *writer, int errors)
 {
 	struct slice cells[NEEDS_HEADER_MAX];
 	int count = writer->table->count;
 	for (int i = 0; i < count; i++)
 		cells[i] = slice_of(writer->table->columns[i]);
-	for (int i = 0; i < NEEDS_ERROR_COLUMNS; i++)
+	for (int i = 0; i < errors; i++)
 		cells[count + i] = slice_of(needs_error_column_names[i]);
-	return write_cells(writer, cells);
+	return write_cells(writer, cells, count + errors);
 }
 
-struct needs_writer *needs_writer_new(const struct file_table *table, enum needs_format format,
-				      const char *path)
+static struct needs_writer *writer_new(const struct file_table *table, enum needs_format format,
+				       const char *path, int errors)
 {
 	struct needs_writer *writer = calloc(1, sizeof *writer);
 	if (!writer)
@@ -43,9 +42,21 @@ struct needs_writer *needs_writer_new(const struct file_table *table, enum needs
 		writer->xlsx = xlsx_writer_new(path);
 	else if (writer->path)
 		writer->csv = csv_writer_new(format, path);
-	if ((!writer->csv && !writer->xlsx) || !write_header(writer))
+	if ((!writer->csv && !writer->xlsx) || !write_header(writer, errors))
 		needs_writer_abandon(&writer);
 	return writer;
+}
+
+struct needs_writer *needs_writer_new(const struct file_table *table, enum needs_format format,
+				      const char *path)
+{
+	return writer_new(table, format, path, NEEDS_ERROR_COLUMNS);
+}
+
+bool needs_template_write(const struct file_table *table, enum needs_format format, const char *path)
+{
+	struct needs_writer *writer = writer_new(table, format, path, 0);
+	return writer && needs_writer_finish(&writer);
 }
 
 bool needs_writer_add(struct needs_writer *writer, const struct needs_row *row, const char *code,
@@ -56,7 +67,7 @@ bool needs_writer_add(struct needs_writer *writer, const struct needs_row *row, 
 	memcpy(cells, row->cell, (size_t)count * sizeof *cells);
 	cells[count] = slice_of(code);
 	cells[count + 1] = slice_of(explanation);
-	return write_cells(writer, cells);
+	return write_cells(writer, cells, count + NEEDS_ERROR_COLUMNS);
 }
 
 static void writer_free(struct needs_writer **writer)
