@@ -144,6 +144,7 @@ BEGIN
             i := device_do(i, 'find', at, coalesce(said, cond), NULL, NULL);
         ELSE
             UPDATE handover o SET ended = 'returned', ended_at = at WHERE o.plan_region = h.plan_region AND o.id = h.id RETURNING * INTO h;
+            UPDATE rental k SET condition = cond, return_note = coalesce(said, '') WHERE h.kind = 'rental' AND k.plan_region = h.plan_region AND k.handover_id = h.id;
             SELECT * INTO i FROM device_item d WHERE d.plan_region = i.plan_region AND d.id = i.id;
         END IF;
         INSERT INTO device_return (plan_region, item_id, version, handover_id, centre_id, region, condition, note)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import step_loop
+import step_rental
 import step_stock
 from conftest import People
 from processes import ROOT
@@ -73,10 +74,18 @@ def test_a_scan_ends_whatever_the_item_is_out_by(place):
     step_loop.give_back(place.centre, item, expect=409, code="device_not_out")
 
 
+def rented(place):
+    """An item and the rental by which somebody has it."""
+    item, (request, _) = place.item(), place.hand.request(place.manager, place.centre.centre)
+    return item, step_rental.rent(place.centre, request, item["code"])["id"]
+
+
 def test_a_rental_that_came_back_is_still_to_be_closed(place):
-    request, person = place.hand.request(place.manager, place.centre.centre)
-    item, _ = place.lent(kind="rental", person=person, request=request)
-    assert step_loop.give_back(place.centre, str(item["id"]))["handover"]["to_close"]
+    item, rental = rented(place)
+    back = step_loop.give_back(place.centre, str(item["id"]), condition="damaged", note="扶手断了")
+    assert (back["handover"]["id"], back["handover"]["kind"], back["handover"]["to_close"]) == (rental, "rental", True)
+    kept = place.centre.get(f"/rentals/{rental}")
+    assert (kept["state"], kept["condition"], kept["return_note"]) == ("returned", "damaged", "扶手断了")
 
 
 def test_what_is_not_his_is_not_there(place):
@@ -113,10 +122,12 @@ def test_a_return_by_mistake_is_undone_by_who_scanned_it(place):
 
 
 def test_a_return_is_not_undone_when_its_rental_was_closed(place):
-    request, person = place.hand.request(place.manager, place.centre.centre)
-    item, rental = place.lent(kind="rental", person=person, request=request)
+    item, rental = rented(place)
     step_loop.give_back(place.centre, item)
-    place.hand.sql("UPDATE handover SET closed_at = now() WHERE id = %s", rental)
+    undo(place.centre, item)
+    assert place.centre.get(f"/rentals/{rental}")["state"] == "open"
+    step_loop.give_back(place.centre, item)
+    step_rental.close(place.centre, rental)
     undo(place.centre, item, expect=409, code="handover_over")
 
 
