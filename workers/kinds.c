@@ -14,6 +14,7 @@ const struct job_kind job_kinds[] = {
 	{ "follow_ups", "reminders", sql_job_start, SQL_follow_ups_make, "case version" },
 	{ "follow_up_scan", "reminders", sql_job_start, SQL_follow_up_scan, "" },
 	{ "rework_scan", "reminders", sql_job_start, SQL_rework_scan, "" },
+	{ "recall_overdue_scan", "reminders", sql_job_start, SQL_recall_overdue_scan, "" },
 	{ "duplicates_scan", "upkeep", duplicates_start },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },
 	{ "photo_compare", "upkeep", sql_job_start, SQL_photo_compare, "use" },
