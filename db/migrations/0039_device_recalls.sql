@@ -84,8 +84,9 @@ CREATE FUNCTION device_recall_place(wanted text, OUT place int, OUT high int, OU
 BEGIN
     place := CASE WHEN wanted IS NULL THEN scope_low() ELSE (SELECT x.place FROM region_code x WHERE x.code = wanted) END;
     SELECT r.high INTO high FROM region r WHERE r.place = device_recall_place.place;
-    verdict := CASE WHEN high IS NULL THEN 'region_unknown'
-        WHEN place < scope_low() OR high > scope_high() THEN 'region_foreign' END;
+    verdict := CASE WHEN coalesce(scope_role(), '') NOT IN ('county', 'manager') THEN 'role_not_allowed'
+        WHEN high IS NULL THEN 'region_unknown'
+        WHEN (place >= scope_low() AND high <= scope_high()) IS NOT TRUE THEN 'region_foreign' END;
 END $$;
 
 -- A recall that is not one yet: which items it would mean.
@@ -106,7 +107,7 @@ DECLARE
     shown device_recall_preview;
 BEGIN
     SELECT * INTO at FROM device_recall_place(wanted);
-    verdict := coalesce(verdict, at.verdict);
+    verdict := coalesce(at.verdict, verdict);
     WITH item AS MATERIALIZED (
         SELECT i.state, i.centre_id FROM device_item i CROSS JOIN device_recall_drafted(of_model, of_batch, first, last, at.place, at.high) AS r
         WHERE verdict IS NULL AND i.model = of_model AND (of_batch IS NULL OR i.batch = of_batch) AND i.state <> 'recycled'
@@ -130,7 +131,7 @@ DECLARE
 BEGIN
     SELECT * INTO at FROM device_recall_place(wanted);
     verdict := CASE WHEN due < china_date(now()) THEN 'recall_due_past' END;
-    verdict := coalesce(device_recall_refusal(of_model, first, last), at.verdict, verdict);
+    verdict := coalesce(at.verdict, device_recall_refusal(of_model, first, last), verdict);
     IF verdict IS NULL THEN
         INSERT INTO device_recall (region, high, model, batch, serial_from, serial_to, reason, due_on, account_id)
         VALUES (at.place, at.high, of_model, of_batch, first, last, why, due, scope_account()) RETURNING * INTO r;

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For test_texts.py: the texts of the loop are walked where the items are."""
+"""For test_texts.py: the texts of the loop and of recalls are walked where the items are."""
+import json
+
+import pytest
+from processes import ROOT
+
 TEXTS = {("POST", "/api/v1/device-returns"): ["item", "note"],
          ("POST", "/api/v1/device-returns/undo"): ["item"],
          ("POST", "/api/v1/device-disinfections"): ["method", "agent", "note"],
@@ -17,3 +22,28 @@ TEXTS = {("POST", "/api/v1/device-returns"): ["item", "note"],
 FILES = {"repair": "test_device_repairs", "recycl": "test_device_repairs", "recall": "test_device_recalls"}
 ELSEWHERE = {(*endpoint, field): next((file for word, file in FILES.items() if word in endpoint[1]), "test_device_loop")
              + ".py::test_naughty_texts_come_back" for endpoint, fields in TEXTS.items() for field in fields}
+
+
+def naughty_strings():
+    path = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
+    if not path.exists():
+        pytest.skip("no ../shared beside this tree")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def walk_texts(client, method, path, fields, strings, extra=lambda: {}):
+    """Each text in all fields at once, or, refused, in each: taken and given back as it is, or refused with 4xx. How many were taken."""
+    taken = 0
+    for text in strings:
+        tries = [fields]
+        while tries:
+            names = tries.pop()
+            answer = client._send(method, "/api/v1" + path, json.dumps({**extra(), **dict.fromkeys(names, text)}).encode(),
+                                  {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}, 60)
+            assert answer.status < 300 or 400 <= answer.status < 500, (names, text, answer)
+            if answer.status < 300:
+                assert all(answer[name] == text for name in names), (names, text, answer)
+                taken += len(names)
+            elif len(names) > 1:
+                tries += [[name] for name in names]
+    return taken

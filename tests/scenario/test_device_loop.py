@@ -5,11 +5,11 @@ import json
 import pytest
 import step_loop
 import step_rental
+import step_request
 import step_stock
 from conftest import People
-from processes import ROOT
+from loop_texts import naughty_strings, walk_texts
 from stock_help import Hand, centre, model
-from test_device_items import walk_texts
 
 
 class Place:
@@ -42,11 +42,17 @@ class Place:
     def state(self, item):
         return self.centre.get(f"/device-items/{item['code']}")["state"]
 
+    def to_fit(self):
+        """A request that is assessed for a fitting: (request, person)."""
+        (needy,) = step_request.bring(self.manager)
+        request = step_request.open_request(self.manager, needy.person, centre=self.centre.centre)
+        step_request.assess(self.centre, request)
+        return request, needy.person
+
     def fitted(self):
         """An item that a person keeps: (item, handover, request)."""
-        item, (request, person) = self.item(), self.hand.request(self.manager, self.centre.centre)
-        self.database.sql("UPDATE device_request SET assessed_for = 'fitting' WHERE id = %s", request)
-        return item, self.hand.lend(item, kind="fitting", person=person, request=request), request
+        item, (request, _) = self.item(), self.to_fit()
+        return item, step_request.fit(self.centre, request, item["code"])["id"], request
 
     def end(self):
         for client in self.people.made:
@@ -157,14 +163,12 @@ def test_a_fitting_undone_on_its_day_opens_the_need_again(place):
     step_loop.give_back(place.centre, item)
     # Another item was given meanwhile: the first is not his any more.
     other = place.item()
-    person = place.database.sql("SELECT person_id FROM device_request WHERE id = %s", request)[0][0]
-    place.hand.lend(other, kind="fitting", person=person, request=request)
+    step_request.fit(place.centre, request, other["code"])
     undo(place.centre, item, expect=409, code="request_not_assessed")
 
 
 def test_a_fitting_that_comes_back_later_was_still_met(place):
-    item, (request, person) = place.item(acquired_on="2024-01-01"), place.hand.request(place.manager, place.centre.centre)
-    place.database.sql("UPDATE device_request SET assessed_for = 'fitting' WHERE id = %s", request)
+    item, (request, person) = place.item(acquired_on="2024-01-01"), place.to_fit()
     place.database.sql("UPDATE device_item SET state_at = now() - interval '9 days' WHERE id = %s", item["id"])
     days_ago = place.database.sql("SELECT now() - interval '3 days'")[0][0]
     place.hand.lend(item, kind="fitting", person=person, request=request, happened=days_ago)
@@ -374,13 +378,6 @@ def test_an_auditor_reads_and_writes_nothing(place):
                        ("/device-disinfections", {"items": step_loop.scans([item]), "method": "wipe", "agent": "alcohol_75"}),
                        ("/device-returns/undo", {"item": item["code"]})):
         auditor.post(path, body, expect=403, code="role_not_allowed")
-
-
-def naughty_strings():
-    path = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
-    if not path.exists():
-        pytest.skip("no ../shared beside this tree")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def test_naughty_texts_come_back(place):

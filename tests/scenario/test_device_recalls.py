@@ -7,10 +7,10 @@ import pytest
 import step_loop
 import step_recall
 import step_stock
+from loop_texts import naughty_strings, walk_texts
 from processes import wait_until
 from stock_help import centre, model
-from test_device_items import walk_texts
-from test_device_loop import Place, naughty_strings
+from test_device_loop import Place
 
 
 class Recalled(Place):

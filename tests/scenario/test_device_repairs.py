@@ -4,10 +4,10 @@ import threading
 
 import pytest
 import step_loop
+from loop_texts import naughty_strings, walk_texts
 from paper import printed
 from stock_help import centre
-from test_device_items import walk_texts
-from test_device_loop import Place, naughty_strings
+from test_device_loop import Place
 
 
 @pytest.fixture(scope="module")
