@@ -13,6 +13,7 @@ const struct job_kind job_kinds[] = {
 	{ "order_silent", "reminders", sql_job_start, SQL_order_silent, "order" },
 	{ "follow_ups", "reminders", sql_job_start, SQL_follow_ups_make, "case version" },
 	{ "follow_up_scan", "reminders", sql_job_start, SQL_follow_up_scan, "" },
+	{ "stock_minimum_scan", "reminders", sql_job_start, SQL_stock_minimum_scan, "" },
 	{ "rework_scan", "reminders", sql_job_start, SQL_rework_scan, "" },
 	{ "recall_overdue_scan", "reminders", sql_job_start, SQL_recall_overdue_scan, "" },
 	{ "duplicates_scan", "upkeep", duplicates_start },

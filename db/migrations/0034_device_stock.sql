@@ -340,3 +340,293 @@ BEGIN
             'ended_at', d.ended_at, 'account', d.account_id, 'note', d.note) ORDER BY d.item_id)
     FROM device_transfer_item d WHERE d.plan_region = of_region AND d.transfer_id = wanted;
 END $$;
+
+-- --- stock-takings ---
+-- Written by the functions here alone (the application may only read): what a taking found, stands.
+
+CREATE SEQUENCE stock_taking_number;
+CREATE TABLE stock_taking ( -- of a centre, of one of its shelves, of one model there
+    plan_region int NOT NULL,
+    id          bigint NOT NULL, -- id_in(plan_region, 'stock_taking_number')
+    centre_id   bigint NOT NULL REFERENCES centre,
+    region      int NOT NULL REFERENCES region,
+    shelf       text,
+    model       text REFERENCES device_model,
+    state       text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed', 'cancelled')),
+    note        text NOT NULL DEFAULT '',
+    began_at    timestamptz NOT NULL DEFAULT now(),
+    account_id  bigint NOT NULL,
+    ended_at    timestamptz,
+    ended_by    bigint,
+    version     int NOT NULL DEFAULT 1,
+    PRIMARY KEY (plan_region, id),
+    CHECK ((state = 'open') = (ended_at IS NULL))
+);
+CREATE UNIQUE INDEX stock_taking_open ON stock_taking (centre_id, shelf, model) NULLS NOT DISTINCT WHERE state = 'open';
+CREATE INDEX stock_taking_by_centre ON stock_taking (centre_id, id);
+-- A label that was to be there when the taking began, or was scanned.
+CREATE TABLE stock_taking_line (
+    plan_region int NOT NULL,
+    taking_id   bigint NOT NULL,
+    code        text NOT NULL,
+    expected    boolean NOT NULL,
+    found_as    text CHECK (found_as IN ('ok', 'unknown', 'foreign', 'with_somebody', 'lost', 'recycled', 'sent_away', 'not_received', 'elsewhere')),
+    scanned_at  timestamptz, -- first
+    scanned_by  bigint,
+    -- When the taking was closed: what it was, and what the book said.
+    result      text CHECK (result IN ('counted', 'missing', 'surplus', 'moved')),
+    book_state  text,
+    book_centre text,
+    book_shelf  text,
+    resolution  text CHECK (resolution IN ('lost', 'found', 'explained')),
+    reason      text NOT NULL DEFAULT '',
+    resolved_at timestamptz,
+    resolved_by bigint,
+    PRIMARY KEY (plan_region, taking_id, code),
+    FOREIGN KEY (plan_region, taking_id) REFERENCES stock_taking,
+    CHECK (expected OR scanned_at IS NOT NULL),
+    CHECK ((found_as IS NULL) = (scanned_at IS NULL)),
+    CHECK ((resolution IS NULL) = (resolved_at IS NULL)),
+    CHECK (resolution IS NULL OR result IN ('missing', 'surplus'))
+);
+GRANT SELECT ON stock_taking, stock_taking_line TO tantu_app;
+ALTER TABLE stock_taking ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stock_taking_line ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON stock_taking USING (scope_has(centre_id, region));
+CREATE POLICY scope ON stock_taking_line USING (EXISTS (
+    SELECT FROM stock_taking t WHERE t.plan_region = stock_taking_line.plan_region AND t.id = stock_taking_line.taking_id));
+
+-- What `i` is, by the book, to who finds it where `t` counts. (What is being repaired may be there or at the repairer's.)
+CREATE FUNCTION stock_found_as(t stock_taking, i device_item) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN i.id IS NULL THEN 'unknown' WHEN i.bound_for = t.centre_id THEN 'not_received' WHEN i.centre_id <> t.centre_id THEN 'foreign'
+        WHEN i.transfer_id IS NOT NULL THEN 'sent_away' WHEN i.state IN ('lent', 'fitted') THEN 'with_somebody' WHEN i.state = 'lost' THEN 'lost'
+        WHEN i.state = 'recycled' THEN 'recycled' WHEN i.shelf <> t.shelf OR i.model <> t.model THEN 'elsewhere' ELSE 'ok' END $$;
+
+-- Has somebody had it in hand since then? What was reserved, recalled or given up at the desk does not tell.
+CREATE FUNCTION device_moved_since(i device_item, since timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM device_event e WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.recorded_at > since
+        AND e.action NOT IN ('reserve', 'release', 'recall', 'lift', 'lose')) $$;
+
+-- Lines of a taking, as they are now or, when it is closed, as they were then. codes, only, after: NULL for all.
+CREATE FUNCTION stock_lines(of_region int, wanted bigint, codes text[], only_result text, after text, most int)
+RETURNS TABLE (line stock_taking_line, result text, state text, centre text, shelf text, item bigint, model text, serial text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT x.l, x.result, x.state, x.centre, x.shelf, x.item, x.model, x.serial FROM (
+        SELECT y.l, (d.i).id AS item, (d.i).model, (d.i).serial, CASE t.state WHEN 'closed' THEN (y.l).result ELSE CASE
+                WHEN (y.l).scanned_at IS NOT NULL AND ((y.l).found_as = 'ok' OR stock_found_as(t, d.i) = 'ok') THEN 'counted'
+                WHEN (y.l).scanned_at IS NOT NULL THEN 'surplus'
+                WHEN stock_found_as(t, d.i) <> 'ok' OR device_moved_since(d.i, t.began_at) THEN 'moved' ELSE 'missing' END END AS result,
+            CASE t.state WHEN 'closed' THEN (y.l).book_state ELSE (d.i).state END AS state,
+            CASE t.state WHEN 'closed' THEN (y.l).book_centre ELSE k.code END AS centre,
+            CASE WHEN t.state = 'closed' THEN (y.l).book_shelf WHEN (d.i).centre_id = t.centre_id THEN (d.i).shelf END AS shelf
+        FROM stock_taking t JOIN (
+            SELECT a AS l FROM stock_taking_line a WHERE a.plan_region = of_region AND a.taking_id = wanted AND codes IS NULL AND a.code > coalesce(after, '')
+            UNION ALL
+            SELECT a FROM stock_taking_line a WHERE a.plan_region = of_region AND a.taking_id = wanted AND a.code = ANY (codes)) AS y ON true
+        LEFT JOIN LATERAL (SELECT o AS i FROM device_item o WHERE o.code = (y.l).code LIMIT 1) AS d ON true LEFT JOIN centre k ON k.id = (d.i).centre_id
+        WHERE t.plan_region = of_region AND t.id = wanted AND scope_has(t.centre_id, t.region)) AS x
+    WHERE only_result IS NULL OR x.result = only_result ORDER BY (x.l).code LIMIT most $$;
+-- (Volatile: it tells in the same statement what that has done.)
+CREATE FUNCTION stock_taking_told(of_region int, wanted bigint)
+RETURNS TABLE (expected int, scanned int, counted int, missing int, surplus int, moved int, unresolved int) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT count(*) FILTER (WHERE (s.line).expected)::int, count((s.line).scanned_at)::int, count(*) FILTER (WHERE s.result = 'counted')::int,
+        count(*) FILTER (WHERE s.result = 'missing')::int, count(*) FILTER (WHERE s.result = 'surplus')::int, count(*) FILTER (WHERE s.result = 'moved')::int,
+        count(*) FILTER (WHERE s.result IN ('missing', 'surplus') AND (s.line).resolution IS NULL)::int
+    FROM stock_lines(of_region, wanted, NULL, NULL, NULL, NULL) AS s;
+END $$;
+
+CREATE FUNCTION stock_taking_begin(wanted_centre text, of_shelf text, of_model text, said text) RETURNS TABLE (verdict text, made stock_taking)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    place centre;
+BEGIN
+    SELECT * INTO place FROM device_centre(wanted_centre);
+    verdict := CASE
+        WHEN place.id IS NULL AND scope_role() = 'centre' AND wanted_centre IS NULL THEN 'centre_without_region'
+        WHEN place.id IS NULL AND wanted_centre IS NULL THEN 'centre_required'
+        WHEN place.id IS NULL THEN 'centre_unknown'
+        WHEN scope_role() = 'auditor' THEN 'role_not_allowed'
+        WHEN of_model IS NOT NULL AND NOT EXISTS (SELECT FROM device_model m WHERE m.code = of_model) THEN 'model_unknown' END;
+    IF verdict IS NULL THEN
+        INSERT INTO stock_taking AS t (plan_region, id, centre_id, region, shelf, model, note, account_id)
+        VALUES (place.plan_region, id_in(place.plan_region, 'stock_taking_number'), place.id, place.region, of_shelf, of_model, coalesce(said, ''), scope_account())
+        ON CONFLICT DO NOTHING RETURNING t.* INTO made;
+        verdict := CASE WHEN made.id IS NULL THEN 'taking_open' END;
+        INSERT INTO stock_taking_line (plan_region, taking_id, code, expected)
+        SELECT made.plan_region, made.id, i.code, true FROM device_item i
+        WHERE made.id IS NOT NULL AND i.centre_id = place.id AND i.state IN ('in_stock', 'reserved', 'returned', 'disinfecting', 'inspecting', 'recalled')
+          AND stock_found_as(made, i) = 'ok';
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- Labels that were scanned, as often as they come: the first time counts, unless the book knows better by now.
+CREATE FUNCTION stock_taking_scan(wanted bigint, codes json) RETURNS TABLE (verdict text, made stock_taking, lines json)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    scanned text[];
+BEGIN
+    SELECT * INTO made FROM stock_taking t WHERE t.plan_region = plan_region_of(wanted) AND t.id = wanted FOR SHARE;
+    verdict := CASE
+        WHEN made.id IS NULL OR NOT scope_has(made.centre_id, made.region) THEN 'not_found'
+        WHEN scope_role() = 'auditor' THEN 'role_not_allowed'
+        WHEN made.state <> 'open' THEN 'taking_over'
+        WHEN json_array_length(codes) = 0 THEN 'list_empty' END;
+    IF verdict IS NULL THEN
+        WITH seen AS (
+            SELECT coalesce(i.code, n.item) AS code, stock_found_as(made, i) AS found_as
+            FROM device_items_named((SELECT json_agg(json_build_object('item', b)) FROM json_array_elements_text(codes) AS c,
+                btrim(c, E' \t\r\n') AS b WHERE b <> '')) AS n
+            LEFT JOIN device_item i ON i.plan_region = plan_region_of(n.id) AND i.id = n.id
+        ), put AS (
+            INSERT INTO stock_taking_line AS l (plan_region, taking_id, code, expected, found_as, scanned_at, scanned_by)
+            SELECT made.plan_region, made.id, s.code, false, s.found_as, now(), scope_account() FROM seen s ORDER BY s.code
+            ON CONFLICT (plan_region, taking_id, code) DO UPDATE SET scanned_at = coalesce(l.scanned_at, excluded.scanned_at),
+                scanned_by = coalesce(l.scanned_by, excluded.scanned_by),
+                found_as = CASE WHEN l.found_as IS NULL OR excluded.found_as = 'ok' THEN excluded.found_as ELSE l.found_as END
+            RETURNING l.code
+        )
+        SELECT array_agg(p.code) INTO scanned FROM put p;
+        SELECT json_agg(json_build_object('code', (s.line).code, 'result', s.result, 'found_as', (s.line).found_as, 'item', s.item, 'model', s.model,
+            'state', s.state, 'centre', s.centre, 'shelf', s.shelf) ORDER BY (s.line).code) INTO lines
+        FROM stock_lines(made.plan_region, made.id, scanned, NULL, NULL, NULL) AS s;
+    ELSIF verdict = 'not_found' THEN
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- Closes it, and what was found stands; or cancels it, and it found nothing.
+CREATE FUNCTION stock_taking_end(wanted bigint, how text, if_match int, said text) RETURNS TABLE (verdict text, made stock_taking)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT * INTO made FROM stock_taking t WHERE t.plan_region = plan_region_of(wanted) AND t.id = wanted FOR NO KEY UPDATE;
+    verdict := CASE
+        WHEN made.id IS NULL OR NOT scope_has(made.centre_id, made.region) THEN 'not_found'
+        WHEN scope_role() = 'auditor' THEN 'role_not_allowed'
+        WHEN if_match <> made.version THEN 'stale'
+        WHEN made.state <> 'open' THEN 'taking_over' END;
+    IF verdict IS NULL THEN
+        UPDATE stock_taking_line l SET result = s.result, book_state = s.state, book_centre = s.centre, book_shelf = s.shelf
+        FROM stock_lines(made.plan_region, made.id, NULL, NULL, NULL, NULL) AS s
+        WHERE how = 'closed' AND l.plan_region = made.plan_region AND l.taking_id = made.id AND l.code = (s.line).code;
+        UPDATE stock_taking t SET state = how, ended_at = now(), ended_by = scope_account(), note = coalesce(said, t.note), version = t.version + 1
+        WHERE t.plan_region = made.plan_region AND t.id = made.id RETURNING t.* INTO made;
+    ELSIF verdict = 'not_found' THEN
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- Why a line may not be resolved like that; NULL: it may.
+CREATE FUNCTION stock_line_refusal(t stock_taking, l stock_taking_line, i device_item, how text, said text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN l.code IS NULL THEN 'not_in_taking' WHEN l.result NOT IN ('missing', 'surplus') THEN 'no_difference'
+        WHEN l.resolution IS NOT NULL THEN 'resolved_already' WHEN how = 'explained' THEN NULL
+        WHEN how = 'lost' AND l.result <> 'missing' THEN 'not_missing' WHEN how = 'found' AND l.found_as IS DISTINCT FROM 'lost' THEN 'not_lost_before'
+        WHEN i.centre_id <> t.centre_id OR (how = 'lost' AND device_moved_since(i, t.ended_at)) THEN 'device_seen_since'
+        WHEN how = 'found' AND device_lost_by_holder(i) THEN 'device_lost_by_holder'
+        ELSE device_refusal(i, CASE how WHEN 'lost' THEN 'lose' ELSE 'find' END, now(), said, NULL, NULL) END $$;
+CREATE FUNCTION stock_taking_resolve(wanted bigint, items json, how text, said text) RETURNS TABLE (verdict text, refused json, made stock_taking)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    one record;
+    l stock_taking_line;
+    i device_item;
+    why text;
+BEGIN
+    SELECT * INTO made FROM stock_taking t WHERE t.plan_region = plan_region_of(wanted) AND t.id = wanted;
+    verdict := CASE
+        WHEN made.id IS NULL OR NOT scope_has(made.centre_id, made.region) THEN 'not_found'
+        WHEN scope_role() = 'auditor' THEN 'role_not_allowed'
+        WHEN made.state <> 'closed' THEN 'taking_not_closed'
+        WHEN json_array_length(items) = 0 THEN 'list_empty'
+        WHEN NOT coalesce(said ~ '\S', false) THEN 'note_required' END;
+    IF verdict IS NULL THEN -- items before the taking, as whoever moves them
+        PERFORM FROM device_items_named(items) AS n JOIN device_item d ON d.plan_region = plan_region_of(n.id) AND d.id = n.id
+        ORDER BY d.id FOR NO KEY UPDATE OF d;
+        PERFORM FROM stock_taking t WHERE t.plan_region = made.plan_region AND t.id = made.id FOR NO KEY UPDATE;
+        FOR one IN SELECT n.item, d AS device FROM device_items_named(items) AS n
+            LEFT JOIN device_item d ON d.plan_region = plan_region_of(n.id) AND d.id = n.id ORDER BY n.id LOOP
+            i := one.device;
+            SELECT * INTO l FROM stock_taking_line x WHERE x.plan_region = made.plan_region AND x.taking_id = made.id AND x.code = coalesce(i.code, one.item);
+            why := stock_line_refusal(made, l, i, how, said);
+            refused := CASE WHEN why IS NULL THEN refused
+                            ELSE (coalesce(refused::jsonb, '[]') || jsonb_build_object('item', one.item, 'code', why, 'result', l.result))::json END;
+        END LOOP;
+        verdict := CASE WHEN refused IS NOT NULL THEN 'items_refused' END;
+    END IF;
+    IF verdict IS NULL THEN
+        INSERT INTO device_event (plan_region, item_id, action, happened_at, note)
+        SELECT d.plan_region, d.id, CASE how WHEN 'lost' THEN 'lose' ELSE 'find' END, now(), said
+        FROM device_items_named(items) AS n JOIN device_item d ON d.plan_region = plan_region_of(n.id) AND d.id = n.id WHERE how <> 'explained' ORDER BY d.id;
+        UPDATE stock_taking_line x SET resolution = how, reason = said, resolved_at = now(), resolved_by = scope_account()
+        FROM device_items_named(items) AS n LEFT JOIN device_item d ON d.plan_region = plan_region_of(n.id) AND d.id = n.id
+        WHERE x.plan_region = made.plan_region AND x.taking_id = made.id AND x.code = coalesce(d.code, n.item);
+        UPDATE stock_taking t SET version = t.version + 1 WHERE t.plan_region = made.plan_region AND t.id = made.id RETURNING t.* INTO made;
+    ELSIF verdict = 'not_found' THEN
+        made := NULL;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- --- the least that should be in stock ---
+
+CREATE TABLE stock_minimum (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    centre_id  bigint NOT NULL REFERENCES centre,
+    region     int NOT NULL REFERENCES region,
+    model      text REFERENCES device_model, -- of one model, or of a kind
+    measure    text REFERENCES measure,
+    minimum    int NOT NULL CHECK (minimum > 0),
+    told_at    timestamptz, -- that it was fallen below; NULL again when there is enough
+    account_id bigint NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    version    int NOT NULL DEFAULT 1,
+    UNIQUE NULLS NOT DISTINCT (centre_id, model, measure),
+    CHECK ((model IS NULL) <> (measure IS NULL))
+);
+GRANT SELECT, INSERT, DELETE ON stock_minimum TO tantu_app;
+GRANT UPDATE (minimum, told_at, account_id, updated_at, version) ON stock_minimum TO tantu_app;
+ALTER TABLE stock_minimum ENABLE ROW LEVEL SECURITY;
+CREATE POLICY scope ON stock_minimum USING (
+    (region >= (SELECT scope_low()) AND region <= (SELECT scope_high())) IS TRUE
+    AND CASE (SELECT scope_whose()) WHEN '' THEN true WHEN 'k' || centre_id THEN true ELSE false END);
+
+-- How many of them are there to be handed out.
+CREATE FUNCTION device_stock_of(m stock_minimum) RETURNS int LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN m.model IS NOT NULL THEN (SELECT count(*) FROM device_item i
+            WHERE i.centre_id = m.centre_id AND i.model = m.model AND i.state = 'in_stock' AND i.transfer_id IS NULL)
+        ELSE (SELECT count(*) FROM device_model d JOIN device_item i ON i.centre_id = m.centre_id AND i.model = d.code AND i.state = 'in_stock'
+            WHERE d.measure = m.measure AND i.transfer_id IS NULL) END::int $$;
+
+-- Sets it, or takes it away (NULL). kind: model or measure.
+CREATE FUNCTION stock_minimum_set(wanted_centre text, kind text, wanted text, fewest int, if_match int) RETURNS TABLE (verdict text, made stock_minimum)
+LANGUAGE plpgsql AS $$
+DECLARE
+    place centre;
+BEGIN
+    SELECT * INTO place FROM device_centre(wanted_centre);
+    SELECT * INTO made FROM stock_minimum m WHERE m.centre_id = place.id AND CASE kind WHEN 'model' THEN m.model ELSE m.measure END = wanted FOR NO KEY UPDATE;
+    verdict := CASE
+        WHEN kind NOT IN ('model', 'measure') THEN 'not_found'
+        WHEN place.id IS NULL AND scope_role() = 'centre' AND wanted_centre IS NULL THEN 'centre_without_region'
+        WHEN place.id IS NULL AND wanted_centre IS NULL THEN 'centre_required'
+        WHEN place.id IS NULL THEN 'centre_unknown'
+        WHEN fewest IS NULL AND made.id IS NULL THEN 'not_found'
+        WHEN if_match <> coalesce(made.version, 0) THEN 'stale'
+        WHEN kind = 'model' AND NOT EXISTS (SELECT FROM device_model m WHERE m.code = wanted) THEN 'not_found'
+        WHEN kind = 'measure' AND NOT EXISTS (SELECT FROM measure m WHERE m.code = wanted AND m.kind = 'device') THEN 'not_found' END;
+    IF verdict IS NULL AND fewest IS NULL THEN
+        DELETE FROM stock_minimum m WHERE m.id = made.id;
+    ELSIF verdict IS NULL THEN
+        INSERT INTO stock_minimum AS m (centre_id, region, model, measure, minimum, account_id)
+        VALUES (place.id, place.region, CASE kind WHEN 'model' THEN wanted END, CASE kind WHEN 'measure' THEN wanted END, fewest, scope_account())
+        ON CONFLICT (centre_id, model, measure) DO UPDATE SET minimum = excluded.minimum, account_id = excluded.account_id, updated_at = now(),
+            version = m.version + 1 RETURNING m.* INTO made;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+INSERT INTO job (queue, kind, unique_key, schedule, max_attempts) VALUES
+    ('reminders', 'stock_minimum_scan', 'stock_minimum_scan', '5,20,35,50 7-19 * * *', 1000000);

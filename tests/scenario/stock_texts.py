@@ -13,7 +13,11 @@ HERE = {
         ("POST", "/api/v1/device-items/{item}/loss"): ["note"], ("POST", "/api/v1/device-items/{item}/finding"): ["note"]},
     "test_device_transfers.py::test_naughty_texts_come_back": {
         ("POST", "/api/v1/device-transfers"): ["to", "note", "centre"], ("POST", "/api/v1/device-transfers/{id}/receipt"): ["note"],
-        ("POST", "/api/v1/device-transfers/{id}/cancel"): ["note"], ("POST", "/api/v1/device-transfers/{id}/loss"): ["note"]}}
+        ("POST", "/api/v1/device-transfers/{id}/cancel"): ["note"], ("POST", "/api/v1/device-transfers/{id}/loss"): ["note"]},
+    "test_stock_takings.py::test_naughty_texts_come_back": {
+        ("POST", "/api/v1/stock-takings"): ["shelf", "model", "note", "centre"], ("POST", "/api/v1/stock-takings/{id}/close"): ["note"],
+        ("POST", "/api/v1/stock-takings/{id}/cancel"): ["note"], ("POST", "/api/v1/stock-takings/{id}/resolutions"): ["note"]},
+    "test_stock_takings.py::test_minimums_are_set_read_and_taken_away": {("PUT", "/api/v1/stock-minimums/{kind}/{code}"): ["centre"]}}
 ELSEWHERE = {(*endpoint, field): test for test, texts in HERE.items() for endpoint, fields in texts.items() for field in fields}
 
 
