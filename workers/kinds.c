@@ -21,6 +21,8 @@ const struct job_kind job_kinds[] = {
 	{ "photo_compare", "upkeep", sql_job_start, SQL_photo_compare, "use" },
 	{ "priority_settle", "upkeep", sql_job_start, SQL_priority_settle, "2000" },
 	{ "priority_fill", "upkeep", sql_job_start, SQL_priority_fill, "after" },
+	{ "requests_settle", "upkeep", sql_job_start, SQL_requests_settle, "2000" },
+	{ "requests_from_needs", "upkeep", sql_job_start, SQL_requests_from_needs_step, "batch" },
 	{ "probe", "probe", probe_start },
 	{ "uploads_sweep", "upkeep", uploads_start },
 	{ "photos_sweep", "upkeep", photos_sweep_start },

@@ -38,9 +38,21 @@ LANGUAGE sql STABLE AS $$
     CROSS JOIN LATERAL (SELECT least(p.most, priority_times(k.kind, k.value, n.level, n.category = 7, f.members, h.hardship,
         coalesce((SELECT d.poor FROM hardship d WHERE d.name = h.hardship), false), h.traits, since, l.ends_on)) AS times) AS t
     WHERE n.plan_region = place AND n.id = somebody AND l.id = of_plan $$;
-CREATE FUNCTION request_score(r device_request) RETURNS int LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(p.points), 0)::int FROM request_points(r.plan_id, r.plan_region, r.person_id, r.household_id, r.waits_since) p $$;
-CREATE FUNCTION request_rule(of_plan smallint) RETURNS int LANGUAGE sql STABLE AS $$ SELECT r.version FROM priority_rule r WHERE r.plan_id = of_plan $$;
+CREATE FUNCTION request_score(r device_request) RETURNS int LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(sum(p.points), 0)::int FROM request_points(r.plan_id, r.plan_region, r.person_id, r.household_id, r.waits_since) p);
+END $$;
+
+-- Puts on the scope of the system in a function of the owner's, or (told it) the one there was before; answers that.
+CREATE FUNCTION system_instead(before text[]) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    was text[] := ARRAY[current_setting('tantu.role', true), current_setting('tantu.low', true), current_setting('tantu.high', true)];
+BEGIN
+    before := coalesce(before, '{system,0,999999999}');
+    PERFORM set_config('tantu.role', coalesce(before[1], ''), true), set_config('tantu.low', coalesce(before[2], ''), true),
+        set_config('tantu.high', coalesce(before[3], ''), true);
+    RETURN was;
+END $$;
 
 -- A request is somebody's, of his need, at a centre of his plan's region: whoever writes. Only an office grants an exception.
 CREATE FUNCTION device_request_comes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -64,7 +76,7 @@ BEGIN
     NEW.version := 1;
     NEW.score := request_score(NEW);
     NEW.turn := priority_turn(NEW.score, NEW.waits_since, NEW.id);
-    NEW.rule_version := request_rule(NEW.plan_id);
+    NEW.rule_version := (SELECT u.version FROM priority_rule u WHERE u.plan_id = NEW.plan_id);
     RETURN NEW;
 END $$;
 CREATE TRIGGER comes BEFORE INSERT ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_comes();
@@ -86,10 +98,19 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER changes BEFORE UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_changes();
--- What is reserved for a request that cannot have it any more is free again; what it handed out follows its person.
+CREATE TRIGGER turns BEFORE UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_changes(); -- after the core's
+-- What is reserved for a request that cannot have it any more is free again; what it handed out follows its person. As the system does it:
+-- who moved the request may have no part in the item.
+UPDATE device_rule SET roles = roles || '{system}'::text[] WHERE action = 'release';
 CREATE FUNCTION device_request_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    was text[];
 BEGIN
+    IF NEW.person_id = OLD.person_id
+        AND (OLD.state <> 'assessed' OR (NEW.state = 'assessed' AND NEW.measure = OLD.measure AND NEW.centre_id IS NOT DISTINCT FROM OLD.centre_id)) THEN
+        RETURN NULL;
+    END IF;
+    was := system_instead(NULL);
     IF OLD.state = 'assessed' AND (NEW.state <> 'assessed' OR NEW.measure <> OLD.measure OR NEW.centre_id IS DISTINCT FROM OLD.centre_id) THEN
         INSERT INTO device_event (plan_region, item_id, action, happened_at)
         SELECT i.plan_region, i.id, 'release', greatest(now(), i.state_at) FROM device_item i
@@ -98,6 +119,7 @@ BEGIN
     IF NEW.person_id <> OLD.person_id THEN
         UPDATE handover h SET person_id = NEW.person_id WHERE h.plan_region = NEW.plan_region AND h.request_id = NEW.id;
     END IF;
+    PERFORM system_instead(was);
     RETURN NULL;
 END $$;
 CREATE TRIGGER changed AFTER UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_changed();
@@ -212,21 +234,25 @@ BEGIN
 END $$;
 
 -- Somebody and whoever turned out to be him (0025).
-CREATE FUNCTION person_selves(place int, somebody bigint) RETURNS bigint[] LANGUAGE sql STABLE AS $$
-    WITH RECURSIVE up AS (
+CREATE FUNCTION person_selves(place int, somebody bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH RECURSIVE up AS (
         SELECT p.id, p.merged_into FROM person p WHERE p.plan_region = place AND p.id = somebody
         UNION SELECT p.id, p.merged_into FROM up JOIN person p ON p.plan_region = place AND p.id = up.merged_into
     ), down AS (
         SELECT u.id FROM up u WHERE u.merged_into IS NULL
         UNION SELECT p.id FROM down d JOIN person p ON p.plan_region = place AND p.merged_into = d.id)
-    SELECT array_agg(d.id) FROM down d $$;
+    SELECT array_agg(d.id) FROM down d);
+END $$;
 -- The day from which the kind that `r` asks for may be granted on `day` after what was granted before, wherever; NULL: on `day`. With the
 -- owner's rights: it tells that and nothing else.
 CREATE FUNCTION service_life_until(r device_request, day date) RETURNS date
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT max(f.life_until) FROM handover h JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT max(f.life_until) FROM handover h JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id
     WHERE h.plan_region = r.plan_region AND h.person_id = ANY (person_selves(r.plan_region, r.person_id)) AND h.kind = 'fitting'
-      AND h.ended IS DISTINCT FROM 'returned' AND f.measure = r.measure AND f.life_until > day $$;
+      AND h.ended IS DISTINCT FROM 'returned' AND f.measure = r.measure AND f.life_until > day);
+END $$;
 CREATE OR REPLACE FUNCTION service_life_barred(r device_request, day date) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     verdict text;
@@ -236,8 +262,10 @@ BEGIN
 END $$;
 
 -- Of two fittings of one person one comes after the other: each asks what the other granted. (Named to fire before the core's.)
-CREATE FUNCTION person_alone(place int, somebody bigint) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_advisory_xact_lock(7305, hashint8((SELECT min(x) FROM unnest(person_selves(place, somebody)) AS x))) $$;
+CREATE FUNCTION person_alone(place int, somebody bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7305, hashint8((SELECT min(x) FROM unnest(person_selves(place, somebody)) AS x)));
+END $$;
 CREATE FUNCTION handover_begins() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM FROM device_request q WHERE q.plan_region = NEW.plan_region AND q.id = NEW.request_id FOR NO KEY UPDATE;
@@ -261,8 +289,7 @@ BEGIN
     SELECT * INTO r FROM device_request q WHERE q.plan_region = NEW.plan_region AND q.id = NEW.request_id;
     SELECT * INTO i FROM device_item d WHERE d.plan_region = NEW.plan_region AND d.id = NEW.item_id;
     SELECT * INTO m FROM device_model d WHERE d.code = i.model;
-    SELECT coalesce(t.service_months, m.service_months) AS service_months, coalesce(t.subsidy, m.subsidy) AS subsidy INTO terms
-    FROM (SELECT 1) AS one LEFT JOIN device_term t ON t.plan_id = of_plan AND t.model = i.model;
+    SELECT * INTO terms FROM device_terms_of(of_plan, i.model);
     costs := coalesce(i.price, CASE i.source WHEN 'donated' THEN 0 ELSE m.price END);
     INSERT INTO fitting (plan_region, handover_id, plan_id, centre_id, region, measure, model, fitted_on, service_months, life_until,
         price, subsidy, self_paid, exception, exception_by)
@@ -281,14 +308,25 @@ CREATE TYPE device_request_answer AS (
     score int, waits_since date, reassess_on date, item text, exception text, note text, reason text, created_at timestamptz, version int);
 -- As a list shows it: the name masked. item: what is reserved for it.
 CREATE FUNCTION device_request_shown(r device_request, verdict text, field text, reasons text[]) RETURNS device_request_answer
-LANGUAGE sql STABLE AS $$
-    SELECT (verdict, field, reasons, r.id, (SELECT p.code FROM plan p WHERE p.id = r.plan_id), r.person_id,
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    a device_request_answer;
+BEGIN -- (PL/pgSQL, as elsewhere here: its plans are kept, those of SQL functions are not)
+    IF r.id IS NULL THEN
+        a._verdict := verdict;
+        a._field := field;
+        a._reasons := reasons;
+        RETURN a;
+    END IF;
+    SELECT verdict, field, reasons, r.id, (SELECT p.code FROM plan p WHERE p.id = r.plan_id), r.person_id,
         (SELECT left(n.name, 1) || repeat('*', greatest(length(n.name) - 1, 1)) FROM person n WHERE n.plan_region = r.plan_region AND n.id = r.person_id),
         r.need_id, r.measure, m.name_zh, m.name_ko, m.name_en, region_label(r.region), (SELECT c.code FROM centre c WHERE c.id = r.centre_id),
         r.source, r.state, r.assessed_for, r.score, r.waits_since, r.reassess_on,
         (SELECT i.code FROM device_item i WHERE i.plan_region = r.plan_region AND i.request_id = r.id ORDER BY i.id LIMIT 1),
-        r.exception, r.note, r.reason, r.created_at, r.version)::device_request_answer
-    FROM (SELECT 1) AS one LEFT JOIN measure m ON m.code = r.measure $$;
+        r.exception, r.note, r.reason, r.created_at, r.version INTO a
+    FROM (SELECT 1) AS one LEFT JOIN measure m ON m.code = r.measure;
+    RETURN a;
+END $$;
 -- The request of that id, locked, in the caller's scope.
 CREATE FUNCTION device_request_locked(wanted bigint) RETURNS device_request LANGUAGE plpgsql AS $$
 DECLARE
@@ -302,7 +340,7 @@ CREATE FUNCTION request_on_trial(r device_request) RETURNS boolean LANGUAGE sql 
 
 -- A request of somebody whom who calls has found to be his to serve. The need: that one, or one of that kind, open again or new. With
 -- the owner's rights: a centre may not write needs, nor see that another has such a request.
-CREATE FUNCTION device_request_make(place int, given bigint, wanted_need bigint, kind text, served_at bigint, from_where text, said text,
+CREATE FUNCTION device_request_make(place int, given bigint, wanted_need bigint, of_kind text, served_at bigint, from_where text, said text,
                                     OUT verdict text, OUT reasons text[], OUT made device_request)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -316,16 +354,16 @@ BEGIN
     PERFORM person_alone(place, given);
     SELECT * INTO somebody FROM person p WHERE p.plan_region = place AND p.id = ANY (person_selves(place, given)) AND p.merged_into IS NULL;
     SELECT * INTO n FROM need d WHERE d.plan_region = place AND d.person_id = somebody.id AND d.kind = 'device'
-        AND CASE WHEN wanted_need IS NULL THEN device_kind_of(d.item) = device_request_make.kind ELSE d.id = wanted_need END
+        AND CASE WHEN wanted_need IS NULL THEN device_kind_of(d.item) = of_kind ELSE d.id = wanted_need END
     ORDER BY d.state <> 'open', d.id LIMIT 1;
     SELECT array_agg(r.id::text ORDER BY r.id) INTO reasons FROM device_request r WHERE r.plan_region = place AND r.person_id = somebody.id
-        AND (r.measure = device_request_make.kind OR r.need_id = n.id) AND r.state IN ('waiting', 'assessed');
+        AND (r.measure = of_kind OR r.need_id = n.id) AND r.state IN ('waiting', 'assessed');
     verdict := CASE WHEN reasons IS NOT NULL THEN 'request_open' END;
     IF verdict IS NOT NULL THEN
         RETURN;
     ELSIF n.id IS NULL THEN
         INSERT INTO need AS d (plan_region, id, household_id, person_id, kind, item)
-        VALUES (place, id_in(place, 'need_number'), somebody.household_id, somebody.id, 'device', device_word_of(kind))
+        VALUES (place, id_in(place, 'need_number'), somebody.household_id, somebody.id, 'device', device_word_of(of_kind))
         ON CONFLICT (plan_region, person_id, kind, item) DO UPDATE SET state = 'open' RETURNING * INTO n;
         from_where := 'walk_in';
     ELSIF n.state <> 'open' THEN
@@ -333,7 +371,7 @@ BEGIN
         since := china_date(now());
     END IF;
     INSERT INTO device_request (plan_region, person_id, need_id, measure, centre_id, source, note, waits_since)
-    VALUES (place, somebody.id, n.id, kind, served_at, coalesce(from_where, request_source(n)), coalesce(said, ''), since) RETURNING * INTO made;
+    VALUES (place, somebody.id, n.id, of_kind, served_at, coalesce(from_where, request_source(n)), coalesce(said, ''), since) RETURNING * INTO made;
 END $$;
 -- Where a need came from.
 CREATE FUNCTION request_source(n need) RETURNS text LANGUAGE sql STABLE AS $$
@@ -401,9 +439,14 @@ CREATE FUNCTION measurements_named(kind text, given json) RETURNS jsonb LANGUAGE
     JOIN json_to_recordset(given) AS g (code text, value numeric) ON g.code = w.code WHERE d.measure = kind $$;
 
 -- The assessment that stands: the last that was not taken back; and why `a` may not be written down.
-CREATE FUNCTION assessment_of(r device_request) RETURNS device_assessment LANGUAGE sql STABLE AS $$
-    SELECT a FROM device_assessment a WHERE a.plan_region = r.plan_region AND a.request_id = r.id AND a.taken_back_at IS NULL
-    ORDER BY a.number DESC LIMIT 1 $$;
+CREATE FUNCTION assessment_of(r device_request) RETURNS device_assessment LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    last device_assessment;
+BEGIN
+    SELECT a.* INTO last FROM device_assessment a WHERE a.plan_region = r.plan_region AND a.request_id = r.id AND a.taken_back_at IS NULL
+    ORDER BY a.number DESC LIMIT 1;
+    RETURN last;
+END $$;
 CREATE FUNCTION assessment_refusal(r device_request, a device_assessment, if_match int, given json, OUT verdict text, OUT field text, OUT lacking text[])
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -464,15 +507,26 @@ CREATE TYPE fitting_answer AS (
     _verdict text, _field text, _reasons text[], id bigint, request bigint, person bigint, person_name text, item text, model text, measure text,
     centre text, region text, kind text, happened_at timestamptz, due_at timestamptz, fitted_on date, service_months int, life_until date,
     price bigint, subsidy bigint, self_paid bigint, exception text, signed boolean, ended text, ended_at timestamptz, note text, version int);
-CREATE FUNCTION fitting_shown(h handover, verdict text, field text, reasons text[]) RETURNS fitting_answer LANGUAGE sql STABLE AS $$
-    SELECT (verdict, field, reasons, h.id, h.request_id, h.person_id,
+CREATE FUNCTION fitting_shown(h handover, verdict text, field text, reasons text[]) RETURNS fitting_answer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    a fitting_answer;
+BEGIN
+    IF h.id IS NULL THEN
+        a._verdict := verdict;
+        a._field := field;
+        a._reasons := reasons;
+        RETURN a;
+    END IF;
+    SELECT verdict, field, reasons, h.id, h.request_id, h.person_id,
         (SELECT left(n.name, 1) || repeat('*', greatest(length(n.name) - 1, 1)) FROM person n WHERE n.plan_region = h.plan_region AND n.id = h.person_id),
         i.code, i.model, (SELECT m.measure FROM device_model m WHERE m.code = i.model), (SELECT c.code FROM centre c WHERE c.id = h.centre_id),
         region_label(h.region), h.kind, h.happened_at, h.due_at, f.fitted_on, f.service_months, f.life_until, f.price, f.subsidy, f.self_paid,
         f.exception, EXISTS (SELECT FROM handover_signature s WHERE s.plan_region = h.plan_region AND s.handover_id = h.id AND s.kind = h.kind),
-        h.ended, h.ended_at, h.note, h.version)::fitting_answer
+        h.ended, h.ended_at, h.note, h.version INTO a
     FROM (SELECT 1) AS one LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id
-    LEFT JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id $$;
+    LEFT JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id;
+    RETURN a;
+END $$;
 
 -- The item of that name and what is reserved for `r`, locked in the order of their ids; the item.
 CREATE FUNCTION request_item_locked(r device_request, wanted text) RETURNS device_item LANGUAGE plpgsql AS $$
@@ -502,7 +556,6 @@ BEGIN
     verdict := CASE
         WHEN r.id IS NULL THEN 'request_unknown'
         WHEN i.id IS NULL THEN 'device_unknown'
-        WHEN i.centre_id IS DISTINCT FROM r.centre_id THEN 'device_of_another_centre'
         WHEN signed IS NOT NULL AND NOT strokes_hold(signed) THEN 'signature_unreadable'
         WHEN china_date(h.happened_at) < china_date((assessment_of(r)).happened_at) THEN 'happened_before_last' END;
     verdict := coalesce(verdict, handover_refusal(h, i, r));
@@ -545,3 +598,7 @@ CREATE POLICY adding ON handover_signature FOR INSERT WITH CHECK (scope_has(cent
     AND EXISTS (SELECT FROM handover h WHERE h.plan_region = handover_signature.plan_region AND h.id = handover_signature.handover_id));
 CREATE POLICY reading ON device_measurement FOR SELECT USING (true);
 CREATE POLICY writing ON device_measurement USING ((SELECT scope_role()) = 'admin');
+CREATE POLICY adding_by_whom ON device_assessment AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY changing_by_whom ON device_assessment AS RESTRICTIVE FOR UPDATE USING (account_id = (SELECT scope_account()));
+CREATE POLICY adding_by_whom ON handover_signature AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+REVOKE EXECUTE ON FUNCTION system_instead FROM PUBLIC;

@@ -58,3 +58,17 @@ def granted(client, office, needy, item, measure="manual_wheelchair"):
     request = open_request(office, needy.person, measure, centre=client.centre)
     assess(client, request)
     return fit(client, request, item)
+
+
+def walk_in(client, citizen=None, measure="manual_wheelchair", **more):
+    """The answer: the request, and whether he was registered by it. more: certificate, and of who is not registered name, category, level,
+    region, address; or what Client.post takes."""
+    options = {"expect": 201, **{name: more.pop(name) for name in ("expect", "code", "key") if name in more}}
+    known = {"citizen_id": citizen} if citizen else {}
+    return client.post("/walk-ins", {**known, "measure": measure, **more}, **options)
+
+
+def try_out(client, request, item, due_at="2099-01-01T00:00:00Z", **more):
+    """Out on trial; the answer."""
+    options = {"expect": 201, **{name: more.pop(name) for name in ("expect", "code", "key") if name in more}}
+    return client.post("/trials", {"request": request, "item": item, "due_at": due_at, **more}, **options)
