@@ -14,6 +14,7 @@ const struct verdict rental_verdicts[] = {
 	{ "rental_unsettled", 422, "What is received must be what the settlement leaves to be paid.",
 	  "/received" },
 	{ "nothing_to_waive", 422, "Nothing is left to be waived.", "/waive_reason" },
+	{ "promise_day", 422, "A promise has its day, and nothing else has one.", "/promised_on" },
 	{ "rental_payment_exceeds", 422, "More than can be paid of this.", "/amount" },
 	{ NULL, 0, NULL, NULL },
 };
@@ -91,6 +92,17 @@ static const struct field reversal_in[] = {
 	{ "reason", F_TEXT, .required = true, .min = 1, .max = 2000 },
 	{ 0 },
 };
+static const char *const ways[] = { "phone", "visit", "message", "letter", NULL };
+static const char *const outcomes[] = { "promised", "refused", "not_reached", "other", NULL };
+static const struct field chase_in[] = {
+	{ "happened_at", F_TIME, .says = "Now, unless given" },
+	{ "how", F_ENUM, .required = true, .of = ways },
+	{ "whom", F_TEXT, .required = true, .min = 1, .max = 100 },
+	{ "outcome", F_ENUM, .required = true, .of = outcomes },
+	{ "promised_on", F_DATE, .says = "By when it is to be brought, with outcome = promised" },
+	{ "note", F_TEXT, .max = 2000 },
+	{ 0 },
+};
 static const struct field days[] = {
 	{ "days", F_INT, .required = true, .min = 0, .max = 365 },
 	{ 0 },
@@ -150,6 +162,13 @@ const struct endpoint rental_endpoints[] = {
 	{ HTTP_METHOD_POST, "/api/v1/rentals/{id}/payments/{payment}/reversal", DEALS, NULL, reversal_in,
 	  .status = 201, .way = { { NULL, SQL_rental_unpay, "path.id path.payment in.reason" } },
 	  .summary = "Reverse a payment that was recorded in error" },
+	{ HTTP_METHOD_GET, "/api/v1/rentals/{id}/chases", SEES, .page = "number",
+	  .way = { { NULL, SQL_rental_chases, "path.id page.after page.limit" } },
+	  .summary = "Each time that somebody was asked for the item" },
+	{ HTTP_METHOD_POST, "/api/v1/rentals/{id}/chases", DEALS, NULL, chase_in, .status = 201,
+	  .way = { { NULL, SQL_rental_chase,
+		     "path.id in.happened_at in.how in.whom in.outcome in.promised_on in.note" } },
+	  .summary = "Write down that somebody was asked for the item" },
 	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/rental-rule", SIGNED_IN,
 	  .way = { { NULL, SQL_rental_rule_get, "path.code" } },
 	  .summary = "What a plan sets about rentals and loans" },

@@ -75,6 +75,24 @@ CREATE TABLE rental_extension (
     CHECK (due_on > was_due_on)
 );
 
+-- Append-only: each time that somebody was asked for it.
+CREATE TABLE rental_chase (
+    plan_region int NOT NULL,
+    handover_id bigint NOT NULL,
+    number      int NOT NULL,
+    happened_at timestamptz NOT NULL,
+    how         text NOT NULL CHECK (how IN ('phone', 'visit', 'message', 'letter')),
+    whom        text NOT NULL,
+    outcome     text NOT NULL CHECK (outcome IN ('promised', 'refused', 'not_reached', 'other')),
+    promised_on date,
+    note        text NOT NULL DEFAULT '',
+    account_id  bigint NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (plan_region, handover_id, number),
+    FOREIGN KEY (plan_region, handover_id) REFERENCES rental,
+    CHECK ((outcome = 'promised') = (promised_on IS NOT NULL))
+);
+
 -- Months of rent from `began` to `day`: every month begun counts whole. The n-th ends on the day of the month on which it began, or
 -- on the last of a shorter month, and always by the first day: from 31 January to 28 February, 31 March, 30 April.
 CREATE FUNCTION rental_months(began date, day date) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -219,17 +237,20 @@ CREATE TRIGGER comes BEFORE INSERT ON rental_extension FOR EACH ROW EXECUTE FUNC
 CREATE TYPE rental_shown AS (
     _verdict text, _field text, id bigint, request bigint, item text, item_id bigint, model text, person bigint, name text, centre text, region text,
     plan text, state text, began_on date, due_on date, days_overdue int, ended_on date, closed_at timestamptz, rent bigint, rent_subsidy bigint,
-    self_paid bigint, deposit bigint, months int, deposit_held bigint, owed bigint, note text, condition text, return_note text, version int);
+    self_paid bigint, deposit bigint, months int, deposit_held bigint, owed bigint, note text, condition text, return_note text,
+    "chases.count" int, "chases.last_at" timestamptz, "chases.promised_on" date, version int);
 -- A rental as lists and writes answer it: of the name only the first character.
 CREATE FUNCTION rental_show(of_region int, wanted bigint) RETURNS SETOF rental_shown LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT NULL::text, NULL::text, r.handover_id, h.request_id, i.code, h.item_id, i.model, h.person_id,
         left(p.name, 1) || repeat('*', greatest(length(p.name) - 1, 0)), (SELECT c.code FROM centre c WHERE c.id = r.centre_id),
         region_label(r.region), (SELECT l.code FROM plan l WHERE l.id = r.plan_id), r.state, r.began_on, r.due_on,
         CASE WHEN r.state = 'open' THEN greatest(china_date(now()) - r.due_on, 0) END, r.ended_on, h.closed_at, r.rent, r.rent_subsidy, r.self_paid,
-        r.deposit, r.months, r.deposit_held, r.owed, r.note, r.condition, r.return_note, r.version
+        r.deposit, r.months, r.deposit_held, r.owed, r.note, r.condition, r.return_note, coalesce(a.number, 0), a.happened_at, a.promised_on, r.version
     FROM rental r JOIN handover h ON h.plan_region = r.plan_region AND h.id = r.handover_id
     LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id
     LEFT JOIN person p ON p.plan_region = h.plan_region AND p.id = h.person_id
+    LEFT JOIN LATERAL (SELECT c.* FROM rental_chase c WHERE c.plan_region = r.plan_region AND c.handover_id = r.handover_id
+        ORDER BY c.number DESC LIMIT 1) AS a ON true
     WHERE r.plan_region = of_region AND r.handover_id = wanted $$;
 CREATE FUNCTION rental_answer(of_region int, wanted bigint, verdict text, field text) RETURNS rental_shown LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -352,12 +373,39 @@ BEGIN
     RETURN rental_answer((l.h).plan_region, (l.h).id, verdict, NULL);
 END $$;
 
+-- Somebody was asked for it. (The contract is locked, so that two get numbers of their own.)
+CREATE TYPE rental_chase_shown AS (_verdict text, _field text, rental bigint, number int, happened_at timestamptz, how text, whom text, outcome text,
+    promised_on date, note text, account bigint, created_at timestamptz);
+CREATE FUNCTION rental_chase(wanted bigint, happened timestamptz, by_way text, asked text, came_of_it text, until date, said text) RETURNS rental_chase_shown
+LANGUAGE plpgsql AS $$
+DECLARE
+    r rental;
+    c rental_chase;
+    verdict text;
+BEGIN
+    SELECT * INTO r FROM rental k WHERE k.plan_region = plan_region_of(wanted) AND k.handover_id = wanted FOR NO KEY UPDATE;
+    verdict := CASE
+        WHEN r.handover_id IS NULL THEN 'not_found'
+        WHEN r.state = 'closed' THEN 'rental_closed'
+        WHEN coalesce(happened, now()) > now() + interval '5 minutes' THEN 'happened_in_future'
+        WHEN china_date(coalesce(happened, now())) < r.began_on THEN 'happened_before_last'
+        WHEN (came_of_it = 'promised') <> (until IS NOT NULL) THEN 'promise_day' END;
+    IF verdict IS NULL THEN
+        INSERT INTO rental_chase (plan_region, handover_id, number, happened_at, how, whom, outcome, promised_on, note, account_id)
+        VALUES (r.plan_region, r.handover_id, 1 + (SELECT count(*) FROM rental_chase k WHERE k.plan_region = r.plan_region AND k.handover_id = r.handover_id),
+            coalesce(happened, now()), by_way, asked, came_of_it, until, coalesce(said, ''), scope_account()) RETURNING * INTO c;
+    END IF;
+    RETURN (verdict, NULL, c.handover_id, c.number, c.happened_at, c.how, c.whom, c.outcome, c.promised_on, c.note, c.account_id, c.created_at)::rental_chase_shown;
+END $$;
+
 GRANT SELECT ON rental, rental_extension TO tantu_app;
+GRANT SELECT, INSERT ON rental_chase TO tantu_app;
 GRANT INSERT (plan_region, handover_id, note) ON rental TO tantu_app;
 GRANT UPDATE (condition, return_note) ON rental TO tantu_app;
 GRANT INSERT (plan_region, handover_id, due_on, agreed_by, note) ON rental_extension TO tantu_app;
 GRANT SELECT, INSERT, UPDATE ON rental_rule TO tantu_app;
 ALTER TABLE rental ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rental_chase ENABLE ROW LEVEL SECURITY;
 ALTER TABLE rental_extension ENABLE ROW LEVEL SECURITY;
 ALTER TABLE rental_rule ENABLE ROW LEVEL SECURITY;
 CREATE POLICY scope ON rental USING (
@@ -365,6 +413,8 @@ CREATE POLICY scope ON rental USING (
     AND CASE (SELECT scope_whose()) WHEN '' THEN true WHEN 'k' || centre_id THEN true ELSE false END);
 CREATE POLICY scope ON rental_extension USING (EXISTS (
     SELECT FROM rental r WHERE r.plan_region = rental_extension.plan_region AND r.handover_id = rental_extension.handover_id));
+CREATE POLICY scope ON rental_chase USING (EXISTS (
+    SELECT FROM rental r WHERE r.plan_region = rental_chase.plan_region AND r.handover_id = rental_chase.handover_id));
 CREATE POLICY reading ON rental_rule FOR SELECT USING (true);
 CREATE POLICY adding ON rental_rule FOR INSERT WITH CHECK (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));
 CREATE POLICY changing ON rental_rule FOR UPDATE USING (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));

@@ -139,4 +139,5 @@ WITH sessions AS (
 ), jobs AS (
     DELETE FROM job WHERE state IN ('done', 'cancelled') AND finished_at < now() - interval '7 days' RETURNING 1
 )
-SELECT (SELECT count(*) FROM sessions) AS sessions, (SELECT count(*) FROM keys) AS keys, (SELECT count(*) FROM jobs) AS jobs;
+SELECT (SELECT count(*) FROM sessions) AS sessions, (SELECT count(*) FROM keys) AS keys, (SELECT count(*) FROM jobs) AS jobs,
+       loans_erase(10000) AS loans;

@@ -73,7 +73,7 @@ WITH found AS (
 )
 SELECT f.id, f.request, f.item, f.item_id, f.model, f.person, (SELECT p.name FROM person p WHERE p.plan_region = f.plan_region AND p.id = f.person) AS name,
        f.centre, f.region, f.plan, f.state, f.began_on, f.due_on, f.days_overdue, f.ended_on, f.closed_at, f.rent, f.rent_subsidy, f.self_paid, f.deposit,
-       f.months, f.deposit_held, f.owed, f.note, f.condition, f.return_note, (
+       f.months, f.deposit_held, f.owed, f.note, f.condition, f.return_note, f."chases.count", f."chases.last_at", f."chases.promised_on", (
            SELECT coalesce(json_agg(json_build_object('was_due_on', e.was_due_on, 'due_on', e.due_on, 'agreed_by', e.agreed_by, 'note', e.note,
                'account', e.account_id, 'at', e.created_at) ORDER BY e.number), '[]')
            FROM rental_extension e WHERE e.plan_region = f.plan_region AND e.handover_id = f.id) AS extensions, f.version
@@ -132,6 +132,22 @@ WITH answer AS (
 WITH answer AS (
     SELECT * FROM rental_unpay($3::bigint, $4::text, $5::text)
 )
+
+-- name: rental_chases :many
+-- $1 rental, $2 after, $3 limit
+SELECT c.number, c.happened_at, c.how, c.whom, c.outcome, c.promised_on, c.note, c.account_id AS account, c.created_at
+FROM rental_chase c WHERE c.plan_region = plan_region_of($1::bigint) AND c.handover_id = $1::bigint AND c.number > coalesce($2::bigint, 0)
+ORDER BY c.number LIMIT $3::int;
+
+-- name: rental_chase :write
+-- $3 rental, $4 happened at, $5 how, $6 whom, $7 outcome, $8 promised on, $9 note
+WITH answer AS (
+    SELECT * FROM rental_chase($3::bigint, $4::timestamptz, $5::text, $6::text, $7::text, $8::date, $9::text)
+)
+
+-- name: rental_scan :one work
+-- $1 how many of each at most: rent of months that have begun is posted, and who is to be reminded is told of
+SELECT rental_scan($1::int) AS told;
 
 -- part: rental_rule_columns
 (SELECT coalesce(json_agg(json_build_object('days', d) ORDER BY d DESC), '[]') FROM unnest(r.before_days) AS d) AS before,

@@ -28,10 +28,11 @@ def day(offset):
     return str(today() + timedelta(days=offset))
 
 
-def as_centre(cursor, world, centre=None):
-    """The scope of a centre, for the transaction."""
-    number = world.database.sql("SELECT c.id, a.id FROM centre c JOIN account a ON a.centre_id = c.id WHERE c.code = %s", (centre or world.centre).centre)[0]
-    for name, value in (("low", 0), ("high", 999999999), ("role", "centre"), ("centre", number[0]), ("account", number[1])):
+def as_centre(cursor, world, centre=None, known=False):
+    """The scope of a centre (the world's), for the transaction. known: who that is was asked before."""
+    if not (known and hasattr(world, "who")):
+        world.who = world.database.sql("SELECT c.id, a.id FROM centre c JOIN account a ON a.centre_id = c.id WHERE c.code = %s", (centre or world.centre).centre)[0]
+    for name, value in (("low", 0), ("high", 999999999), ("role", "centre"), ("centre", world.who[0]), ("account", world.who[1])):
         cursor.execute("SELECT set_config(%s, %s, true)", (f"tantu.{name}", str(value)))
 
 

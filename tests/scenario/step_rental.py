@@ -49,3 +49,14 @@ def close(client, rental, **more):
     if not {"received", "waive_reason"} & set(more):
         more["received"] = settlement(client, rental, sum(one["amount"] for one in more.get("charges", [])))["rest"]
     return client.post(f"/rentals/{rental}/close", more, **options)
+
+
+def loan_out(client, item, **more):
+    """more: person, or borrower and phone; hours, happened_at, note."""
+    options = {"expect": 201, **_apart(more)} if "code" not in more else _apart(more)
+    return client.post("/device-loans", {"item": str(item), **more}, **options)
+
+
+def loan_back(client, item, **more):
+    options = _apart(more)
+    return client.post("/device-loans/return", {"item": str(item), **more}, **options)

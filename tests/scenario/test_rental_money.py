@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The money of rentals: rent by months begun, payments, settlement, and the ledger that nobody can write around."""
+import json
 import random
 import threading
 from datetime import date, timedelta
@@ -7,6 +8,7 @@ from datetime import date, timedelta
 import psycopg2
 import pytest
 from conftest import People
+from processes import ROOT
 from rental_world import DEPOSIT, RENT, SELF_PAID, SUBSIDY, RentalWorld, as_centre, day, noon, today
 from step_rental import close, extend, give_back, lose, pay, settlement
 
@@ -17,7 +19,7 @@ TURNED = {"deposits_held", "rent_income", "charges"}  # shown as what is held or
 @pytest.fixture(scope="module")
 def world(server, database, admin_session):
     people = People(admin_session)
-    yield RentalWorld(database, people, households=90)
+    yield RentalWorld(database, people, households=110)
     for client in people.made:
         client.close()
 
@@ -361,6 +363,59 @@ def test_deposits_hold_after_every_step_of_a_random_walk(world):
             del paid[rental]
         assert held(world) == expected + sum(paid.values())
     assert verify(world)[0] == 0
+
+
+# --- texts ---
+
+
+def test_naughty_texts_come_back(world):
+    """What is taken comes back byte for byte; the rest is refused with 4xx. Chases take all of them; the others every tenth."""
+    file = ROOT.parent / "shared" / "data" / "json" / "naughty-strings.json"
+    if not file.exists():
+        pytest.skip("no ../shared beside this tree")
+    strings = json.loads(file.read_text(encoding="utf-8"))
+    client = world.centre
+
+    def said(path, body, *fields, at_least=0):
+        answer = client._send("POST", "/api/v1" + path, json.dumps(body).encode(), {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}, 60)
+        assert answer.status < 500 and (answer.status < 300 or isinstance(answer["code"], str)), (path, body, answer)
+        if answer.status < 300:
+            assert {field: answer[field] for field in fields} == {field: body[field] for field in fields}, (path, body)
+        return answer.status < 300
+    rental, taken = world.rent(began=30)["id"], 0
+    for number, text in enumerate(strings):
+        taken += said(f"/rentals/{rental}/chases", {"how": "phone", "outcome": "other", "whom": text, "note": text}, "whom", "note")
+        if number % 10 == 0:
+            said(f"/rentals/{rental}/payments", {"kind": "rent", "amount": 1, "reference": text, "note": text}, "reference", "note")
+            said("/rentals", {"request": 6403240000000001, "item": text, "months": 1, "signer": text, "note": text})
+            said("/device-loans", {"item": text, "borrower": text, "phone": text, "note": text})
+            said("/device-loans/return", {"item": text, "note": text})
+    assert taken > len(strings) * 2 / 3
+    for text in [text for text in strings if "<" in text and text.strip() and len(text) < 90][:4]:
+        rental = client.post("/rentals", {"request": world.request(), "item": world.item(), "months": 1, "note": text, "signer": text, "signature": {"strokes": [[1, 1]]}})
+        assert rental["note"] == text
+        assert world.database.sql("SELECT signer, strokes FROM handover_signature WHERE handover_id = %s", rental["id"]) == [(text.strip(), {"strokes": [[1, 1]]})]
+        number = rental["id"]
+        extend(client, number, agreed_by=text, note=text)
+        assert [(one["agreed_by"], one["note"]) for one in client.get(f"/rentals/{number}")["extensions"]] == [(text, text)]
+        payment = pay(client, number, "rent", 1)["id"]
+        assert client.post(f"/rentals/{number}/payments/{payment}/reversal", {"reason": text})["note"] == text
+        lose(client, number, note=text)
+        assert give_back(client, number, note=text)["return_note"] == text
+        close(client, number, waive_reason=text, note=text)
+        assert world.database.sql("SELECT waive_reason, note FROM rental_closing WHERE handover_id = %s", number) == [(text, text)]
+        item = world.item()
+        loan = client.post("/device-loans", {"item": item, "borrower": text, "phone": text[:32], "note": text})["id"]
+        whole = client.get(f"/device-loans/{loan}")
+        assert (whole["borrower"], whole["phone"], whole["note"]) == (text, text[:32], text)
+        assert client.post(f"/device-loans/{loan}/loss", {"note": text})["note"] == text
+        assert client.post("/device-loans/return", {"item": item, "note": text})["note"] == text
+
+
+def test_a_signature_that_is_none_is_refused(world):
+    request, item = world.request(), world.item()
+    world.centre.post("/rentals", {"request": request, "item": item, "months": 1, "signature": {"strokes": "x"}}, expect=422, code="signature_unreadable")
+    assert world.state(item) == "in_stock"
 
 
 # --- figures and their proof ---

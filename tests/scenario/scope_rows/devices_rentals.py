@@ -20,6 +20,15 @@ STATEMENTS = {
     "device_ledger_by_month": (lambda w: ["tongxin", None, None, None, None, None, 200], ()),
     "device_entries": (lambda w: ["tongxin", None, None, None, None, None, None, 200], ()),
     "device_entries_of_rental": (lambda w: [one(w), None, 200], ()),
+    "rental_chases": (lambda w: [one(w), None, 200], ()),
+    "rental_chase": (lambda w: [None, None, one(w), None, "phone", "who", "other", None, None], ()),
+    "rental_scan": (lambda w: [10], ()),
+    "device_loans_list": (lambda w: [None, None, None, None, 200], ()),
+    "device_loans_out": (lambda w: [None, None, "open", None, 200], ()),
+    "device_loan_get": (lambda w: [loan(w)], ()),
+    "device_loan_out": (lambda w: [None, None, "item-14", None, "who", "1", None, None, None], ()),
+    "device_loan_back": (lambda w: [None, None, "item-16", None, None], ()),
+    "device_loan_lose": (lambda w: [None, None, loan(w), None, "why"], ()),
     "verify_devices": (lambda w: [], ()),
     "verify_devices_counts": (lambda w: [], ()),
 }
@@ -29,10 +38,10 @@ READ_BY_ALL = {"rental_rule"}
 WORLD = """
 SELECT set_config('tantu.role', 'county', false), set_config('tantu.account', (SELECT min(id)::text FROM account WHERE role = 'manager'), false);
 INSERT INTO rental (plan_region, handover_id) SELECT plan_region, id FROM handover WHERE kind = 'rental';
-INSERT INTO device_model (code, measure, name_zh, name_ko, name_en, class_scheme, class_edition, class_code, service_months, rent, rent_subsidy, deposit)
-VALUES ('rented', 'manual_wheelchair', 'a', 'a', 'a', 'iso9999', '1900', '1222', 36, 100, 30, 5000);
+INSERT INTO device_model (code, measure, name_zh, name_ko, name_en, class_scheme, class_edition, class_code, service_months, rent, rent_subsidy, deposit, loan_hours)
+VALUES ('rented', 'manual_wheelchair', 'a', 'a', 'a', 'iso9999', '1900', '1222', 36, 100, 30, 5000, 9);
 INSERT INTO device_item (code, model, serial, centre_id, source, acquired_on, state_at)
-SELECT 'item-' || n, 'rented', 'R' || n, (SELECT id FROM centre WHERE code = 'centre'), 'purchased', '2020-01-01', '2020-01-01' FROM generate_series(14, 15) AS n;
+SELECT 'item-' || n, 'rented', 'R' || n, (SELECT id FROM centre WHERE code = 'centre'), 'purchased', '2020-01-01', '2020-01-01' FROM generate_series(14, 16) AS n;
 INSERT INTO device_assessment (plan_region, request_id, number, centre_id, region, happened_at, account_id, outcome, assessed_for, asked, measure)
 SELECT plan_region, id, 9, centre_id, region, now(), 1, 'pass', 'rental', measure, measure FROM device_request WHERE state = 'waiting';
 UPDATE device_request SET state = 'assessed', assessed_for = 'rental' WHERE state = 'waiting';
@@ -47,6 +56,14 @@ SELECT plan_region, handover_id, (now() + interval '1 month')::date, 'a' FROM re
 UPDATE rental_rule SET extend_within = 100;
 INSERT INTO rental_extension (plan_region, handover_id, due_on, agreed_by)
 SELECT plan_region, handover_id, (now() + interval '2 months')::date, 'a' FROM rental WHERE state = 'open';
+INSERT INTO rental_chase (plan_region, handover_id, number, happened_at, how, whom, outcome, account_id)
+SELECT plan_region, handover_id, 1, now(), 'phone', 'a', 'other', 1 FROM rental;
+INSERT INTO outbox (kind, region, content) SELECT 'rental_overdue', region, json_build_object('rental', handover_id, 'due_on', due_on, 'days', 1)
+FROM rental WHERE state = 'open';
+UPDATE rental SET remind_on = '2020-01-01', rent_on = '2020-01-01' WHERE state = 'open';
+INSERT INTO handover (plan_region, id, kind, item_id, borrower, phone, happened_at, due_at)
+SELECT i.plan_region, id_in(i.plan_region, 'handover_number'), 'loan', i.id, 'a', '1', now() - interval '9 hours', now() - interval '7 hours'
+FROM device_item i WHERE i.code = 'item-16';
 INSERT INTO rental_closing (plan_region, handover_id, closed_on, received)
 SELECT r.plan_region, r.handover_id, china_date(now()), s.rest FROM rental r, rental_settlement(r, 0) AS s WHERE r.state = 'returned';
 UPDATE device_request SET state = 'waiting', assessed_for = NULL WHERE state = 'assessed';
@@ -61,3 +78,7 @@ def one(world, state="open"):
 
 def request(world):
     return world["database"].sql("SELECT max(id) FROM device_request WHERE state = 'waiting'")[0][0]
+
+
+def loan(world):
+    return world["database"].sql("SELECT max(id) FROM handover WHERE kind = 'loan' AND phone = '1'")[0][0]
