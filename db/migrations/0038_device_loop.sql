@@ -41,6 +41,7 @@ INSERT INTO disinfection_method (method, agent, name_zh, name_ko, name_en, minut
     ('fumigate', 'ozone_60', '臭氧 60 mg/m³ 密闭熏蒸', '오존 60 mg/m³ 밀폐 훈증', 'Ozone in a closed chamber, 60 mg/m³', 60, 'WS/T 367—2012');
 ALTER TABLE device_disinfection ADD COLUMN least_minutes int NOT NULL DEFAULT 0; -- as it was asked then
 CREATE INDEX device_disinfection_by_centre ON device_disinfection (centre_id, id);
+CREATE INDEX device_disinfection_running ON device_disinfection (centre_id, id) WHERE ended_at IS NULL;
 
 -- The points of an inspection, by kind of device ('default': of every kind without its own). Each change is a new version.
 CREATE TABLE device_checklist (
@@ -548,3 +549,7 @@ CREATE POLICY adding ON device_checklist FOR INSERT WITH CHECK ((SELECT scope_ro
 CREATE POLICY reading ON disinfection_method FOR SELECT USING (true);
 CREATE POLICY adding ON disinfection_method FOR INSERT WITH CHECK ((SELECT scope_role()) IN ('admin', 'system'));
 CREATE POLICY changing ON disinfection_method FOR UPDATE USING ((SELECT scope_role()) IN ('admin', 'system'));
+-- An auditor reads.
+CREATE POLICY adding_by_whom ON device_return AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY adding_by_whom ON device_certificate AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY changing_by_whom ON device_certificate AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK ((SELECT scope_role()) <> 'auditor');

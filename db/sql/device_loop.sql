@@ -63,13 +63,19 @@ SELECT s.id, s.centre, s.method, s.agent, s.least_minutes, s.began_at, s.ended_a
 FROM device_disinfection d CROSS JOIN LATERAL disinfection_shown(d, NULL, NULL, NULL) AS s
 WHERE d.plan_region = plan_region_of($1::bigint) AND d.id = $1::bigint;
 
+-- part: disinfection_before
+CASE WHEN $3::bigint IS NULL THEN 9223372036854775807 ELSE $3::bigint END
+
 -- name: disinfections_list :many
--- $1 centre, $2 running, $3 after, $4 limit: the newest first. Of each centre of who asks at most a page is read, by an index of its own.
+-- $1 centre, $2 running, $3 after, $4 limit: the newest first. Of each centre at most a page is read; those that run have an index of theirs.
 SELECT d.id, c.code AS centre, d.method, d.agent, d.least_minutes, d.began_at, d.ended_at, n.items, d.note, d.account_id AS account, d.version
 FROM centre c CROSS JOIN LATERAL (
-    SELECT d.* FROM device_disinfection d WHERE d.centre_id = c.id AND ($2::boolean IS NULL OR (d.ended_at IS NULL) = $2::boolean)
-      AND d.id < CASE WHEN $3::bigint IS NULL THEN 9223372036854775807 ELSE $3::bigint END
-    ORDER BY d.id DESC LIMIT $4::int) AS d
+    (SELECT d.* FROM device_disinfection d WHERE $2::boolean IS TRUE AND d.centre_id = c.id AND d.ended_at IS NULL AND d.id < {{disinfection_before}}
+     ORDER BY d.id DESC LIMIT $4::int)
+    UNION ALL
+    (SELECT d.* FROM device_disinfection d WHERE $2::boolean IS NOT TRUE AND d.centre_id = c.id AND ($2::boolean IS NULL OR d.ended_at IS NOT NULL)
+       AND d.id < {{disinfection_before}}
+     ORDER BY d.id DESC LIMIT $4::int)) AS d
 CROSS JOIN LATERAL (SELECT count(*) AS items FROM device_event e
     WHERE e.plan_region = d.plan_region AND e.reference = d.id AND e.action = 'disinfect') AS n
 WHERE c.plan_region IS NOT NULL AND ($1::text IS NULL OR c.code = $1::text) AND CASE scope_role() WHEN 'centre' THEN c.id = scope_centre()

@@ -24,13 +24,19 @@ FROM device_repair p JOIN device_item i ON i.plan_region = p.plan_region AND i.i
 CROSS JOIN LATERAL device_repair_shown(i, p, NULL, NULL) AS s
 WHERE p.plan_region = plan_region_of($1::bigint) AND p.id = $1::bigint;
 
+-- part: device_repair_before
+CASE WHEN $3::bigint IS NULL THEN 9223372036854775807 ELSE $3::bigint END
+
 -- name: device_repairs_list :many
--- $1 centre, $2 running, $3 after, $4 limit: the newest first
+-- $1 centre, $2 running, $3 after, $4 limit: the newest first. Of each centre at most a page is read; those that run have an index of theirs.
 SELECT {{device_repair_columns}}
 FROM centre c CROSS JOIN LATERAL (
-    SELECT p.* FROM device_repair p WHERE p.centre_id = c.id AND ($2::boolean IS NULL OR (p.ended_at IS NULL) = $2::boolean)
-      AND p.id < CASE WHEN $3::bigint IS NULL THEN 9223372036854775807 ELSE $3::bigint END
-    ORDER BY p.id DESC LIMIT $4::int) AS p
+    (SELECT p.* FROM device_repair p WHERE $2::boolean IS TRUE AND p.centre_id = c.id AND p.ended_at IS NULL AND p.id < {{device_repair_before}}
+     ORDER BY p.id DESC LIMIT $4::int)
+    UNION ALL
+    (SELECT p.* FROM device_repair p WHERE $2::boolean IS NOT TRUE AND p.centre_id = c.id AND ($2::boolean IS NULL OR p.ended_at IS NOT NULL)
+       AND p.id < {{device_repair_before}}
+     ORDER BY p.id DESC LIMIT $4::int)) AS p
 JOIN device_item i ON i.plan_region = p.plan_region AND i.id = p.item_id
 CROSS JOIN LATERAL device_repair_shown(i, p::device_repair, NULL, NULL) AS s
 WHERE c.plan_region IS NOT NULL AND ($1::text IS NULL OR c.code = $1::text) AND CASE scope_role() WHEN 'centre' THEN c.id = scope_centre()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Return by scan and its undoing, disinfection of batches, inspection by checklists."""
 import json
+import threading
 
 import pytest
+import stock_texts
 import step_loop
 import step_rental
 import step_request
@@ -84,6 +86,33 @@ def rented(place):
     """An item and the rental by which somebody has it."""
     item, (request, _) = place.item(), place.hand.request(place.manager, place.centre.centre)
     return item, step_rental.rent(place.centre, request, item["code"])["id"]
+
+
+def at_once(place, count, call):
+    """The statuses of as many clients doing it at once."""
+    clients, statuses = [place.centre.clone() for _ in range(count)], []
+    threads = [threading.Thread(daemon=True, target=lambda client=client: statuses.append(call(client).status)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread, client in zip(threads, clients):
+        thread.join()
+        client.close()
+    return sorted(statuses)
+
+
+def test_of_many_scans_at_once_one_does_it(place):
+    item, _ = place.lent()
+
+    def send(path, body):
+        return lambda client: stock_texts.send(client, "POST", path, body)
+    assert at_once(place, 6, send("/device-returns", {"item": item["code"], "condition": "good"})) == [201] + [409] * 5
+    batch = {"items": step_loop.scans([item]), "method": "wipe", "agent": "alcohol_75"}
+    assert at_once(place, 6, send("/device-disinfections", batch)) == [201] + [409] * 5
+    running = place.centre.get("/device-disinfections", query={"running": "true"}).items[0]
+    end = send(f"/device-disinfections/{running['id']}/end", {"ended_at": step_loop.minutes_ago(-4)})
+    assert at_once(place, 6, end) == [200] + [409] * 5
+    assert at_once(place, 6, send("/device-repairs", {"item": item["code"], "fault": "a"})) == [201] + [409] * 5
+    assert at_once(place, 6, send("/device-recyclings", {"item": item["code"], "reason": "unsafe"})) == [201] + [409] * 5
 
 
 def test_a_rental_that_came_back_is_still_to_be_closed(place):
