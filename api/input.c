@@ -297,6 +297,16 @@ enum step input_body(struct request *r)
 	return STEP_NEXT;
 }
 
+/* As JSON has numbers. */
+static enum step take_query_number(struct request *r, const struct field *f, struct slice text,
+				   struct db_value *out)
+{
+	json_t *v = json_loadb(text.at, text.len, JSON_DECODE_ANY, NULL);
+	enum step step = v ? take_number(r, f, v, out) : wrong(r, "wrong_type", f->name, "A number.");
+	json_decref(v);
+	return step;
+}
+
 static enum step take_query_value(struct request *r, const struct field *f, struct slice text,
 				  struct db_value *out)
 {
@@ -307,6 +317,8 @@ static enum step take_query_value(struct request *r, const struct field *f, stru
 			return wrong(r, "wrong_type", f->name, "A whole number.");
 		*out = db_text(arena_text(http_arena(r->x), text));
 		return check_range(r, f, (double)n);
+	case F_NUMBER:
+		return take_query_number(r, f, text, out);
 	case F_BOOL:
 		if (!slice_is(text, "true") && !slice_is(text, "false"))
 			return wrong(r, "wrong_type", f->name, "true or false.");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See sheet.h. A compiled template is a row of pieces; sections know where they end.
- * Invariant: whatever comes from the data passes write_escaped. */
+ * Invariant: whatever comes from the data passes write_escaped, or is drawn by symbol_write. */
 #include "api/sheet.h"
 #include "db/embedded.h"
 #include "service/invariant.h"
+#include "service/symbol.h"
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -11,7 +12,16 @@
 
 enum { PIECES = 1024, DEPTH = 8, NAME_BYTES = 64 };
 
-enum piece_kind { PIECE_TEXT, PIECE_VALUE, PIECE_YUAN, PIECE_SECTION, PIECE_UNLESS, PIECE_END };
+enum piece_kind {
+	PIECE_TEXT,
+	PIECE_VALUE,
+	PIECE_YUAN,
+	PIECE_QR,
+	PIECE_CODE128,
+	PIECE_SECTION,
+	PIECE_UNLESS,
+	PIECE_END
+};
 
 struct piece {
 	enum piece_kind kind;
@@ -80,11 +90,26 @@ static bool close_section(struct compiling *c, struct slice name)
 	return add(c, PIECE_END, name);
 }
 
+/* Takes off what stands behind a name: how its value is written. */
+static enum piece_kind take_filter(struct slice *tag)
+{
+	static const struct {
+		const char *text;
+		enum piece_kind kind;
+	} filters[] = { { "|yuan", PIECE_YUAN }, { "|qr", PIECE_QR }, { "|code128", PIECE_CODE128 } };
+	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+		size_t len = strlen(filters[i].text);
+		if (tag->len > len && memcmp(tag->at + tag->len - len, filters[i].text, len) == 0) {
+			tag->len -= len;
+			return filters[i].kind;
+		}
+	}
+	return PIECE_VALUE;
+}
+
 static bool compile_tag(struct compiling *c, struct slice tag)
 {
-	static const char yuan[] = "|yuan";
 	struct slice rest = { tag.at + 1, tag.len ? tag.len - 1 : 0 };
-	enum piece_kind kind = PIECE_VALUE;
 	char sign = tag.len ? tag.at[0] : 0;
 	if (sign == '#' || sign == '^' || sign == '/') {
 		if (!is_name(rest))
@@ -92,11 +117,7 @@ static bool compile_tag(struct compiling *c, struct slice tag)
 		return sign == '/' ? close_section(c, rest)
 				   : open_section(c, sign == '#' ? PIECE_SECTION : PIECE_UNLESS, rest);
 	}
-	size_t more = sizeof yuan - 1;
-	if (tag.len > more && memcmp(tag.at + tag.len - more, yuan, more) == 0) {
-		kind = PIECE_YUAN;
-		tag.len -= more;
-	}
+	enum piece_kind kind = take_filter(&tag);
 	return is_name(tag) ? add(c, kind, tag) : wrong(c, "no name:", tag);
 }
 
@@ -311,7 +332,10 @@ static void write_yuan(struct buffer *out, int64_t amount)
 
 static void write_value(struct buffer *out, const json_t *v, enum piece_kind kind)
 {
-	if (json_is_string(v))
+	if (kind == PIECE_QR || kind == PIECE_CODE128)
+		symbol_write(out, kind == PIECE_QR ? SYMBOL_QR : SYMBOL_CODE128,
+			     (struct slice){ json_string_value(v), json_string_length(v) });
+	else if (json_is_string(v))
 		write_escaped(out, (struct slice){ json_string_value(v), json_string_length(v) });
 	else if (json_is_number(v) && kind == PIECE_YUAN)
 		write_yuan(out, json_is_integer(v) ? json_integer_value(v) : (int64_t)json_real_value(v));
@@ -357,7 +381,7 @@ static void write_pieces(struct writing *w, int from, int to)
 		const struct piece *p = &w->sheet->piece[i];
 		if (p->kind == PIECE_TEXT) {
 			buffer_slice(w->out, p->text);
-		} else if (p->kind == PIECE_VALUE || p->kind == PIECE_YUAN) {
+		} else if (p->kind >= PIECE_VALUE && p->kind <= PIECE_CODE128) {
 			write_value(w->out, look_up(w, p->text), p->kind);
 		} else if (p->kind != PIECE_END) {
 			write_section(w, i);

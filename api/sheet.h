@@ -5,6 +5,7 @@
  *
  *   {{name}}  {{a.b}}       the value as text, always HTML-escaped; null is nothing
  *   {{name|yuan}}           分 as 元: 123456 is 1,234.56
+ *   {{name|qr}}             the value as a symbol for scanners, an <svg> (see symbol.h); |code128 likewise
  *   {{#name}}…{{/name}}     once for each element of a list, once for an object, once for what is neither
  *                           null nor false nor "" nor 0; names are looked up in the element first
  *   {{^name}}…{{/name}}     when the section above would not be written

@@ -165,16 +165,17 @@ END $$;
 -- or STK- in front when it should be no other; an item of somebody else.
 CREATE FUNCTION scan_of(given text) RETURNS scan_answer LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    cases text[] := ARRAY[given, upper(given), lower(given)];
+    bare text := replace(given, ' ', ''); -- digits are printed in groups
+    cases text[] := ARRAY[bare, upper(bare), lower(bare)];
     a scan_answer;
     found json;
 BEGIN
-    found := (SELECT json_agg(scan_item(i)) FROM (SELECT i.* FROM device_item i WHERE i.code = ANY (cases) ORDER BY i.code = given DESC, i.id) AS i);
-    IF found IS NULL AND given ~ '^[0-9]{16}$' THEN
-        a := scan_papers('', given::bigint);
-        found := (SELECT json_agg(scan_item(i)) FROM device_item i WHERE i.plan_region = plan_region_of(given::bigint) AND i.id = given::bigint);
-    ELSIF found IS NULL AND upper(given) ~ '^(REQ|OUT|TRF|DIS|STK)-[0-9]{16}$' THEN
-        a := scan_papers(upper(left(given, 3)), substr(given, 5)::bigint);
+    found := (SELECT json_agg(scan_item(i)) FROM (SELECT i.* FROM device_item i WHERE i.code = ANY (cases) ORDER BY i.code = bare DESC, i.id) AS i);
+    IF found IS NULL AND bare ~ '^[0-9]{16}$' THEN
+        a := scan_papers('', bare::bigint);
+        found := (SELECT json_agg(scan_item(i)) FROM device_item i WHERE i.plan_region = plan_region_of(bare::bigint) AND i.id = bare::bigint);
+    ELSIF found IS NULL AND upper(bare) ~ '^(REQ|OUT|TRF|DIS|STK)-[0-9]{16}$' THEN
+        a := scan_papers(upper(left(bare, 3)), substr(bare, 5)::bigint);
     END IF;
     IF found IS NULL AND coalesce(a.kind, 'unknown') = 'unknown' THEN
         found := (SELECT json_agg(scan_item(i)) FROM (SELECT i.* FROM device_item i WHERE i.serial = given AND i.serial <> '' ORDER BY i.id LIMIT 20) AS i);
@@ -406,3 +407,73 @@ GRANT SELECT, INSERT ON device_intake TO tantu_app;
 GRANT UPDATE (state, stop_wanted, checked, error_code, error, finished_at, upload_gone_at, version) ON device_intake TO tantu_app;
 GRANT SELECT, INSERT, DELETE ON device_intake_row, device_intake_refusal TO tantu_app;
 GRANT SELECT ON device_intake_item TO tantu_app;
+
+-- --- labels ---
+
+-- Where the n-th place of a sheet is and what goes where on its label, in tenths of a mm. A Code 128 whose bars would be under 0.19 mm
+-- is left out: no scanner would read it.
+CREATE FUNCTION device_label(place int, columns int, left_edge float8, top_edge float8, gap_x float8, gap_y float8, w float8, h float8, code text, name text)
+RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT json_build_object('x', round((left_edge + place % columns * (w + gap_x))::numeric, 1), 'y', round((top_edge + place / columns * (h + gap_y))::numeric, 1),
+        'w', round(w::numeric, 1), 'h', round(h::numeric, 1), 'code', code, 'name', name,
+        'digits', CASE WHEN code ~ '^[0-9]{16}$' THEN regexp_replace(code, '(....)(?=.)', '\1 ', 'g') ELSE code END,
+        'qr', round(a.qr::numeric, 1), 'qr_y', round(((h - a.qr) / 2)::numeric, 1), 'left', round((a.qr + 35)::numeric, 1), 'wide', round(b.wide::numeric, 1),
+        'middle', round((a.qr + 35 + b.wide / 2)::numeric, 1), 'name_h', round(((h - 50) * 0.34)::numeric, 1), 'bars_y', round((25 + (h - 50) * 0.36)::numeric, 1),
+        'bars_h', CASE WHEN b.wide / CASE WHEN code ~ '^([0-9][0-9])+$' THEN 11 * length(code) / 2 + 55 ELSE 11 * length(code) + 55 END >= 1.9 AND length(code) <= 60
+            THEN round(((h - 50) * 0.42)::numeric, 1) ELSE 0 END,
+        'code_y', round((h - 27)::numeric, 1), 'code_size', round(least(34, b.wide / greatest(length(code) * 0.68, 1), h * 0.13)::numeric, 1))
+    FROM (SELECT least(h - 40, (w - 50) * 0.4) AS qr) AS a CROSS JOIN LATERAL (SELECT w - a.qr - 60 AS wide) AS b $$;
+
+-- Sheets of the labels of items that the asker sees: as named (in their order), of an intake, or taken in by a centre on a day.
+CREATE FUNCTION device_labels(given text, intake bigint, wanted_centre text, day date, after bigint, columns int, rows int, margin_x float8, margin_y float8,
+    gap_x float8, gap_y float8, first int)
+RETURNS TABLE (verdict text, field text, count int, more boolean, last bigint, pages json) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    most CONSTANT int := 240;
+    place centre;
+    wanted text[] := CASE WHEN given IS NOT NULL THEN string_to_array(regexp_replace(given, '\s', '', 'g'), ',') END;
+    chosen bigint[];
+    codes text[];
+    w float8 := (2100 - 20 * margin_x - 10 * gap_x * (columns - 1)) / columns;
+    h float8 := (2970 - 20 * margin_y - 10 * gap_y * (rows - 1)) / rows;
+BEGIN
+    verdict := CASE
+        WHEN (given IS NOT NULL)::int + (intake IS NOT NULL)::int + (day IS NOT NULL)::int <> 1 OR (wanted_centre IS NOT NULL AND day IS NULL) THEN 'labels_of_what'
+        WHEN w < 250 OR h < 120 THEN 'labels_too_small'
+        WHEN first > columns * rows THEN 'label_place' END;
+    IF verdict IS NULL AND given IS NOT NULL THEN
+        SELECT array_agg(i.id ORDER BY u.n), array_agg(i.code ORDER BY u.n) INTO chosen, codes
+        FROM unnest(wanted) WITH ORDINALITY AS u (code, n) LEFT JOIN LATERAL (
+            SELECT d.id, d.code FROM device_item d WHERE d.code = u.code
+            UNION ALL
+            SELECT d.id, d.code FROM device_item d WHERE u.code ~ '^[0-9]{16}$' AND d.plan_region = plan_region_of(CASE WHEN u.code ~ '^[0-9]{16}$' THEN u.code::bigint END)
+                AND d.id = CASE WHEN u.code ~ '^[0-9]{16}$' THEN u.code::bigint END AND d.code <> u.code
+            LIMIT 1) AS i ON true
+        WHERE u.code <> '';
+        verdict := CASE WHEN array_position(codes, NULL) IS NOT NULL THEN 'label_unknown' END;
+        chosen := chosen[1:most + 1];
+    ELSIF verdict IS NULL AND intake IS NOT NULL THEN
+        chosen := ARRAY(SELECT t.item_id FROM device_intake_item t WHERE t.intake_id = intake AND t.item_id > after ORDER BY t.item_id LIMIT most + 1);
+    ELSIF verdict IS NULL THEN
+        place := device_centre(wanted_centre);
+        verdict := CASE WHEN place.id IS NULL THEN 'centre_unknown' END;
+        chosen := ARRAY(SELECT e.id FROM (SELECT i.id FROM device_item i WHERE i.centre_id = place.id AND i.id > after
+            AND i.created_at >= day::timestamp AT TIME ZONE 'Asia/Shanghai' AND i.created_at < (day + 1)::timestamp AT TIME ZONE 'Asia/Shanghai') AS e ORDER BY e.id LIMIT most + 1);
+    END IF;
+    IF verdict IS NULL THEN
+        verdict := CASE WHEN coalesce(cardinality(chosen), 0) = 0 THEN 'labels_none' END;
+    END IF;
+    IF verdict IS NULL THEN
+        more := cardinality(chosen) > most;
+        chosen := chosen[1:most];
+        last := chosen[cardinality(chosen)];
+        SELECT count(*)::int, json_agg(json_build_object('labels', s.labels) ORDER BY s.sheet) INTO count, pages FROM (
+            SELECT p.place / (columns * rows) AS sheet, json_agg(device_label((p.place % (columns * rows))::int, columns, 10 * margin_x, 10 * margin_y,
+                10 * gap_x, 10 * gap_y, w, h, i.code, m.name_zh) ORDER BY p.place) AS labels
+            FROM (SELECT u.id, u.n + first - 2 AS place FROM unnest(chosen) WITH ORDINALITY AS u (id, n)) AS p
+            JOIN device_item i ON i.plan_region = plan_region_of(p.id) AND i.id = p.id JOIN device_model m ON m.code = i.model
+            GROUP BY 1) AS s;
+        count := cardinality(chosen);
+    END IF;
+    RETURN NEXT;
+END $$;

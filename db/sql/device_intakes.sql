@@ -104,3 +104,9 @@ WITH cleared AS (
     WHERE i.id = $1::bigint AND i.state IN ('queued', 'running') RETURNING i.state
 )
 SELECT count(*) AS stopped FROM done;
+
+-- name: device_labels :one
+-- $1 items, $2 intake, $3 centre, $4 day, $5 after, $6 columns, $7 rows, $8 and $9 margins, $10 and $11 gaps, $12 first
+SELECT l.verdict AS _verdict, l.count, l.more, l.last, l.pages
+FROM device_labels($1::text, $2::bigint, $3::text, $4::date, coalesce($5::bigint, 0), coalesce($6::int, 3), coalesce($7::int, 8), coalesce($8::float8, 0),
+    coalesce($9::float8, 0), coalesce($10::float8, 0), coalesce($11::float8, 0), coalesce($12::int, 1)) AS l;

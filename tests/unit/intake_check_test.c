@@ -2,8 +2,8 @@
  * Rows of devices: each code for its reason, the first that applies, and what is made of a good row. And that
  * the reader of needs files reads another table: columns that may be missing, and its own words. */
 #include "needs_help.h"
-#include "unit.h"
 #include "service/intake/intake_check.h"
+#include "unit.h"
 
 static struct intake_model models[] = { { "cane", false },
 					{ "wheelchair.a", false },

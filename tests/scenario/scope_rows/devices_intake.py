@@ -14,6 +14,7 @@ STATEMENTS = {
     "device_intake_refuse": (lambda w: [1, "{9}", "{code}", "{}", 9], ()),
     "device_intake_settle": (lambda w: [1], ()),
     "device_intake_enter": (lambda w: [1], ()),
+    "device_labels": (lambda w: [None, 1, *[None] * 10], {"count"}),
     "device_intake_stop": (lambda w: [1, "failed", None, None], ()),
 }
 EXCEPTED = {"device_intake_models": "the catalogue is no secret within the service", "backup_has_intakes": "the owner's, of the catalogue of tables",
