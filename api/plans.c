@@ -6,6 +6,10 @@ static const char *const eligibilities[] = { "severe_and_poor", "poor", "any", N
 static const char *const units[] = { "household", "percent", "person", "piece", NULL };
 static const char *const directions[] = { "at_least", "more_than", NULL };
 static const char *const notice_befores[] = { "approved", "surveyed", NULL };
+static const char *const counted[] = {
+	"households",    "device_rate",   "served",      "served_assessment", "served_fitting",
+	"served_repair", "served_rental", "served_loan", "devices",           NULL
+};
 static const char *const pers[] = { "period", "year", NULL };
 
 static const struct field plan_in[] = {
@@ -51,6 +55,11 @@ static const struct field indicator_in[] = {
 	{ "direction", F_ENUM, .required = true, .of = directions },
 	{ "per", F_ENUM, .required = true, .of = pers },
 	{ "binding", F_BOOL },
+	{ "counts", F_ENUM, .of = counted,
+	  .says = "Out of what the service knows its progress; unless given, as it is, or as its code "
+		  "means." },
+	{ "measure", F_TEXT, .max = 48,
+	  .says = "With counts = devices: of which kind; without it all kinds" },
 	{ 0 },
 };
 
@@ -93,7 +102,7 @@ const struct endpoint plan_endpoints[] = {
 	  .way = { { NULL, SQL_indicator_put,
 		     "path.code path.indicator in.name_zh in.name_ko in.name_en in.unit in.target "
 		     "in.direction in.per in.binding "
-		     "if_match" } },
+		     "if_match in.counts in.measure" } },
 	  .summary = "Make or change an indicator" },
 	{ HTTP_METHOD_GET, "/api/v1/plans/{code}/targets", SIGNED_IN,
 	  .way = { { NULL, SQL_targets_get, "path.code" } },

@@ -42,6 +42,8 @@ const struct verdict verdicts[] = {
 	{ "code_invalid", 422, "Lower-case letters, digits, - and _; a letter first.", "/code" },
 	{ "plan_taken", 409, "The plan code is taken.", "/code" },
 	{ "period_backwards", 422, "The period ends before it begins.", "/ends_on" },
+	{ "counts_by_year", 422, "Who is served is counted year by year.", "/counts" },
+	{ "counts_no_kind", 422, "Only devices are counted by their kind.", "/measure" },
 	{ "indicator_fixed", 422, "Unit and period of an indicator cannot change: make a new one.", "/unit" },
 	{ "split_exceeds_target", 422, "The parts are more than the whole.", "/items" },
 	{ "split_without_key", 422, "A part needs a region, a year, or both.", "/items" },

@@ -67,13 +67,19 @@ const struct command commands[] = {
 		   "county "
 		   "and source agree. Names every difference and ends with 3 when there is one.",
 	  .examples = { { "tantu verify ledger", "" } } },
-	{ "verify devices", "check the contracts and the money of rentals", .run = command_verify_devices,
-	  .about =
-		  "In one snapshot, with the server running or not: transactions are in balance, each rental "
-		  "owes and holds what its months, payments and closing say, the deposits held of each "
-		  "centre are "
-		  "those of its open contracts, and the figures are the sums of their entries. Names every "
-		  "difference and ends with 3 when there is one.",
+	{ "verify devices", "recount the figures of devices, and the contracts and the money of rentals",
+	  .run = command_verify_devices,
+	  .about = "With the server running or not, each in one snapshot: each person is counted as his "
+		   "needs, "
+		   "handovers, home and merges say, the figures are the sums of the people, each item's "
+		   "stays are "
+		   "what its life says; transactions are in balance, each rental owes and holds what its "
+		   "months, "
+		   "payments and closing say, the deposits held of each centre are those of its open "
+		   "contracts, and "
+		   "the figures are the sums of their entries. Names every difference and ends with 3 when "
+		   "there is "
+		   "one.",
 	  .examples = { { "tantu verify devices", "" } } },
 	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
 	  .settings = "listen",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands that ask the database and end: `tantu import`, and `tantu verify` of totals, samples and ledger.
+ * Commands that ask the database and end: `tantu import`, and `tantu verify` of totals, samples, ledger and
+ * devices.
  */
 #ifndef WORKERS_COMMAND_H
 #define WORKERS_COMMAND_H

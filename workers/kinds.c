@@ -7,6 +7,7 @@ const struct job_kind job_kinds[] = {
 	{ "device_intake", "imports", intake_start },
 	{ "totals_fold", "totals", sql_job_start, SQL_totals_fold, "1000000" },
 	{ "ledger_fold", "totals", sql_job_start, SQL_ledger_fold, "1000000" },
+	{ "device_fold", "totals", sql_job_start, SQL_device_fold, "1000000" },
 	{ "overdue_scan", "reminders", sql_job_start, SQL_overdue_scan, "" },
 	{ "stage_overdue", "reminders", sql_job_start, SQL_stage_overdue, "case step" },
 	{ "orders_silent_scan", "reminders", sql_job_start, SQL_orders_silent_scan, "" },

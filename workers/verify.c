@@ -165,9 +165,19 @@ static void on_device_differences(void *context, const struct db_reply *reply)
 	command_submit(c, SQL_verify_devices_counts, 0, on_device_counts);
 }
 
+/* Columns: figure, region, part, measure, kept, recounted. */
+static void on_figure_differences(void *context, const struct db_reply *reply)
+{
+	struct command *c = context;
+	if (!command_answered(c, reply))
+		return;
+	print_differences(c, &reply->rows[0], 4);
+	command_submit(c, SQL_verify_devices, 0, on_device_differences);
+}
+
 static void begin_verify_devices(struct command *c)
 {
-	command_submit(c, SQL_verify_devices, 0, on_device_differences);
+	command_submit(c, SQL_verify_device_figures, 0, on_figure_differences);
 }
 
 int command_verify_devices(const struct config *config, const struct arguments *arguments)

@@ -6,7 +6,7 @@ SELECT p.code, p.name_zh, p.name_ko, p.name_en, r.code AS region, r.name AS regi
        p.who_counts, p.eligibility, p.notice_days, p.notice_before, p.subsidy_ceiling, p.looks_within::int AS looks_within,
        (SELECT i.target::int FROM indicator i WHERE i.plan_id = p.id AND i.code = 'households') AS target,
        (SELECT json_agg(json_build_object('code', i.code, 'name_zh', i.name_zh, 'name_ko', i.name_ko, 'name_en', i.name_en,
-            'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding,
+            'unit', i.unit, 'target', i.target::float8, 'direction', i.direction, 'per', i.per, 'binding', i.binding, 'counts', i.counts, 'measure', i.measure,
             'baseline', i.baseline::float8, 'baseline_period', i.baseline_period, 'version', i.version) ORDER BY i.code)
         FROM indicator i WHERE i.plan_id = p.id) AS indicators, p.version
 
@@ -68,7 +68,8 @@ WITH found AS (
 )
 
 -- name: indicator_put :write
--- $3 plan, $4 indicator, $5-$7 names, $8 unit, $9 target, $10 direction, $11 per, $12 binding, $13 if-match
+-- $3 plan, $4 indicator, $5-$7 names, $8 unit, $9 target, $10 direction, $11 per, $12 binding, $13 if-match,
+-- $14 what it counts (NULL: as it is, or as its code means), $15 of which kind of device
 WITH found AS (
     SELECT p.id, p.region, i.version, i.unit, i.per FROM plan p
     LEFT JOIN indicator i ON i.plan_id = p.id AND i.code = $4::text WHERE p.code = $3::text
@@ -79,22 +80,26 @@ WITH found AS (
         WHEN $4::text !~ '^[a-z][a-z0-9_]{1,47}$' THEN 'code_invalid'
         WHEN $13::int <> f.version THEN 'stale'
         WHEN $8::text <> f.unit OR $11::text <> f.per THEN 'indicator_fixed'
+        WHEN $14::text LIKE 'served%' AND $11::text <> 'year' THEN 'counts_by_year'
+        WHEN $15::text IS NOT NULL AND $14::text IS DISTINCT FROM 'devices' THEN 'counts_no_kind'
+        WHEN $15::text IS NOT NULL AND NOT EXISTS (SELECT FROM measure m WHERE m.code = $15::text AND m.kind = 'device') THEN 'measure_unknown'
         WHEN (SELECT max(s.total) FROM (SELECT sum(value) FILTER (WHERE year = 0) AS total FROM target_split
                   WHERE plan_id = f.id AND indicator = $4::text
               UNION ALL SELECT sum(value) FILTER (WHERE county = 0) FROM target_split
                   WHERE plan_id = f.id AND indicator = $4::text) AS s) > $9::float8 THEN 'split_exceeds_target' END AS verdict
     FROM (SELECT 1) AS one LEFT JOIN found f ON true
 ), put AS (
-    INSERT INTO indicator AS i (plan_id, code, name_zh, name_ko, name_en, unit, target, direction, per, binding)
+    INSERT INTO indicator AS i (plan_id, code, name_zh, name_ko, name_en, unit, target, direction, per, binding, counts, measure)
     SELECT id, $4::text, $5::text, coalesce($6::text, $5::text), coalesce($7::text, $5::text), $8::text, $9::float8::numeric,
-           $10::text, $11::text, coalesce($12::boolean, false)
+           $10::text, $11::text, coalesce($12::boolean, false), $14::text, $15::text
     FROM judged WHERE verdict IS NULL
     ON CONFLICT (plan_id, code) DO UPDATE SET name_zh = excluded.name_zh, name_ko = excluded.name_ko, name_en = excluded.name_en,
-        target = excluded.target, direction = excluded.direction, binding = excluded.binding, version = i.version + 1
+        target = excluded.target, direction = excluded.direction, binding = excluded.binding, version = i.version + 1,
+        counts = CASE WHEN $14::text IS NULL THEN i.counts ELSE $14::text END, measure = CASE WHEN $14::text IS NULL THEN i.measure ELSE $15::text END
     RETURNING i.*
 ), answer AS (
-    SELECT j.verdict AS _verdict, p.code, p.name_zh, p.name_ko, p.name_en, p.unit, p.target::float8 AS target, p.direction,
-           p.per, p.binding, p.version
+    SELECT j.verdict AS _verdict, '/measure' AS _field, p.code, p.name_zh, p.name_ko, p.name_en, p.unit, p.target::float8 AS target, p.direction,
+           p.per, p.binding, p.counts, p.measure, p.version
     FROM judged j LEFT JOIN put p ON true
 )
 

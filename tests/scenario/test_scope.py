@@ -305,7 +305,7 @@ STATEMENTS = {
     "plan_change": (lambda w: [None, None, "tongxin", None, "a", None, None, None, None, None, None, None, None,
                                None, None], PLAN),
     "indicator_put": (lambda w: [None, None, "tongxin", "households", "a", None, None, "household", 1, "at_least", "period",
-                                 True, None], ()),
+                                 True, None, None, None], ()),
     "plan_gate_put": (lambda w: [None, None, "tongxin", "order", False, "why"], {"code", "stages", "closed", "note"}),
     "targets_put": (lambda w: [None, None, "tongxin", "households", None, '[{"year": 2024, "value": 1}]'],
                     {"indicator", "target", "version"}),
