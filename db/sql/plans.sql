@@ -98,7 +98,7 @@ WITH found AS (
         counts = CASE WHEN $14::text IS NULL THEN i.counts ELSE $14::text END, measure = CASE WHEN $14::text IS NULL THEN i.measure ELSE $15::text END
     RETURNING i.*
 ), answer AS (
-    SELECT j.verdict AS _verdict, '/measure' AS _field, p.code, p.name_zh, p.name_ko, p.name_en, p.unit, p.target::float8 AS target, p.direction,
+    SELECT j.verdict AS _verdict, CASE j.verdict WHEN 'measure_unknown' THEN '/measure' END AS _field, p.code, p.name_zh, p.name_ko, p.name_en, p.unit, p.target::float8 AS target, p.direction,
            p.per, p.binding, p.counts, p.measure, p.version
     FROM judged j LEFT JOIN put p ON true
 )

@@ -146,8 +146,8 @@ class World:
         return self.run("INSERT INTO device_item (model, serial, centre_id, source, acquired_on, state_at) SELECT 'figures-' || replace(%s, '_', '-'), '', id, "
                         "'purchased', '2020-01-01', now() - interval '3000 days' FROM centre WHERE code = 'figures' RETURNING id", kind)[0][0]
 
-    def _asked(self, purpose):
-        """An open need with a request that is assessed for that; (need, person, kind, request)."""
+    def _asked(self, purpose=None):
+        """An open need with a request, assessed for that, or to be assessed again; (need, person, kind, request)."""
         words = {word: kind for kind, word in KINDS.items()}
         open_needs = self.run("SELECT n.id, n.person_id, n.item FROM need n WHERE n.kind = 'device' AND n.state = 'open' AND NOT EXISTS ("
                               "SELECT FROM device_request r WHERE r.need_id = n.id AND r.state IN ('waiting', 'assessed'))")
@@ -157,13 +157,21 @@ class World:
         need, person, item = picked
         request = self.run("INSERT INTO device_request (plan_region, need_id, person_id, measure, centre_id, source) SELECT %s, %s, %s, %s, id, 'import' "
                            "FROM centre WHERE code = 'figures' RETURNING id", PLAN_REGION, need, person, words[item])[0][0]
-        self.run("UPDATE device_request SET state = 'assessed', assessed_for = %s WHERE id = %s", purpose, request)
+        self.run("INSERT INTO device_assessment (plan_region, request_id, number, centre_id, region, happened_at, account_id, outcome, assessed_for, asked, measure, "
+                 "reason, reassess_on) SELECT plan_region, id, 1, centre_id, region, now(), (SELECT id FROM account WHERE name = 'figures'), %s, %s, measure, "
+                 "measure, 'a', %s FROM device_request WHERE id = %s", "pass" if purpose else "reassess", purpose, None if purpose else "2099-01-01", request)
+        self.services.append((person, self.today, "assessment", request))
+        if purpose:
+            self.run("UPDATE device_request SET state = 'assessed', assessed_for = %s WHERE id = %s", purpose, request)
         return need, person, words[item], request
 
     def _hand_over(self, kind, person, request, measure, ago=0):
-        return self.run("INSERT INTO handover (plan_region, id, kind, item_id, person_id, request_id, happened_at, due_at) VALUES (%s, "
-                        "id_in(%s, 'handover_number'), %s, %s, %s, %s, now() - %s * interval '1 day', now() + interval '1 day') RETURNING id",
-                        PLAN_REGION, PLAN_REGION, kind, self._item(measure), person, request, ago)[0][0]
+        item = self._item(measure)
+        self.run("BEGIN; INSERT INTO handover (plan_region, id, kind, item_id, person_id, request_id, happened_at, due_at) VALUES (%s, "
+                 "id_in(%s, 'handover_number'), %s, %s, %s, %s, now() - %s * interval '1 day', now() + interval '1 day'); "
+                 "INSERT INTO rental (plan_region, handover_id) SELECT plan_region, id FROM handover WHERE item_id = %s AND kind = 'rental'; COMMIT",
+                 PLAN_REGION, PLAN_REGION, kind, item, person, request, ago, item)
+        return self.run("SELECT id FROM handover WHERE item_id = %s", item)[0][0]
 
     def fit(self):
         asked = self._asked("fitting")
@@ -215,21 +223,13 @@ class World:
             self.services.append((person, self.today, "loan"))
 
     def assess(self):
-        asked = self._asked("fitting")
-        if asked:
-            self.run("INSERT INTO device_assessment (plan_region, request_id, number, centre_id, region, happened_at, account_id, outcome, asked, measure, reason, "
-                     "reassess_on) SELECT plan_region, id, 1, centre_id, region, now(), (SELECT id FROM account WHERE name = 'figures'), 'reassess', measure, "
-                     "measure, 'a', '2099-01-01' FROM device_request WHERE id = %s", asked[3])
-            self.services.append((asked[1], self.today, "assessment"))
+        self._asked()
 
     def unassess(self):
-        taken = self.run("SELECT a.request_id, r.person_id, china_date(a.happened_at) FROM device_assessment a JOIN device_request r ON r.id = a.request_id "
-                         "WHERE a.taken_back_at IS NULL ORDER BY 1")
-        if taken:
-            request, person, day = self.random.choice(taken)
+        request = self.some([row[0] for row in self.run("SELECT request_id FROM device_assessment WHERE taken_back_at IS NULL AND outcome = 'reassess'")])
+        if request:
             self.run("UPDATE device_assessment SET taken_back_at = now() WHERE request_id = %s", request)
-            mine = self.roots()[person]
-            self.services.remove(next(one for one in self.services if one[1:] == (day.toordinal(), "assessment") and self.roots()[one[0]] == mine))
+            self.services = [one for one in self.services if one[2:] != ("assessment", request)]
 
     def mend(self):
         handover = self.some([row[0] for row in self.run("SELECT id FROM handover WHERE kind = 'fitting' AND ended IS NULL")])
@@ -320,7 +320,7 @@ class World:
         """{service: {person: place}} of a year; and {kind: {handover: place}}."""
         roots, homes = self.roots(), {person: home for person, home, _ in self.people()}
         undone = {handover for handover, one in self.fittings.items() if one["undone"]}
-        done = [(one[0], one[1], one[2]) for one in self.services if one[3:] == () or one[3] not in undone]
+        done = [one[:3] for one in self.services if one[2] != "repair" or one[3] not in undone]
         done += [(one["person"], one["day"], "fitting") for one in self.fittings.values() if not one["undone"]]
         first = {}
         for person, day, service in done:
