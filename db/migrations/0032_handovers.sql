@@ -104,7 +104,8 @@ DECLARE
     verdict text;
 BEGIN
     NEW.version := OLD.version + 1;
-    SELECT * INTO i FROM device_item d WHERE d.plan_region = OLD.plan_region AND d.id = OLD.item_id;
+    i.centre_id := OLD.centre_id; -- which hands out and takes back, wherever the item is when the contract is closed
+    i.region := (SELECT c.region FROM centre c WHERE c.id = OLD.centre_id);
     IF NEW.ended = 'returned' AND OLD.ended = 'returned' OR NEW.ended = 'lost' AND OLD.ended = 'lost' THEN
         NEW.ended_at := OLD.ended_at;
         NEW.closed_at := CASE WHEN OLD.kind = 'rental' THEN NEW.closed_at ELSE OLD.closed_at END;

@@ -722,6 +722,16 @@ def test_a_hand_over_ends_once(s):
     assert s.one(events, item) == 1
 
 
+def test_a_contract_is_closed_wherever_the_item_is_by_then(s):
+    """It may have gone on to another centre: that one does not see the contract, this one not the item."""
+    item, handover = s.reach("returned")
+    transfer = s.transfer()
+    s.event(item, "send", transfer)
+    s.be("b").event(item, "receive", transfer)
+    assert s("UPDATE handover SET note = 'x' WHERE id = %s", handover) == 0
+    assert s.be("a")("UPDATE handover SET note = 'x' WHERE id = %s", handover) == 1
+
+
 def test_what_is_no_rental_is_closed_when_it_ends(s):
     item = s.take_in()
     loan = s.hand_over(item)
