@@ -124,6 +124,40 @@ BEGIN
 END $$;
 CREATE TRIGGER changed AFTER UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_changed();
 
+-- What a request has been, append-only: a row each time that anything but its priority changed, and who did it. Written here alone.
+CREATE TABLE device_request_event (
+    plan_region  int NOT NULL,
+    request_id   bigint NOT NULL,
+    version      int NOT NULL, -- of the request
+    at           timestamptz NOT NULL DEFAULT now(),
+    account_id   bigint,
+    state        text NOT NULL,
+    assessed_for text,
+    measure      text NOT NULL,
+    centre_id    bigint,
+    person_id    bigint NOT NULL,
+    region       int NOT NULL,
+    note         text NOT NULL, -- why it was cancelled or excepted
+    PRIMARY KEY (plan_region, request_id, version),
+    FOREIGN KEY (plan_region, request_id) REFERENCES device_request
+);
+CREATE FUNCTION device_request_told() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.state, NEW.assessed_for, NEW.measure, NEW.centre_id, NEW.person_id, NEW.region, NEW.exception, NEW.reassess_on) IS NOT DISTINCT FROM
+           (OLD.state, OLD.assessed_for, OLD.measure, OLD.centre_id, OLD.person_id, OLD.region, OLD.exception, OLD.reassess_on) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO device_request_event (plan_region, request_id, version, account_id, state, assessed_for, measure, centre_id, person_id, region, note)
+    VALUES (NEW.plan_region, NEW.id, NEW.version, coalesce(nullif(scope_account(), 0), CASE TG_OP WHEN 'INSERT' THEN NEW.account_id END), NEW.state,
+        NEW.assessed_for, NEW.measure, NEW.centre_id, NEW.person_id, NEW.region,
+        CASE WHEN NEW.state = 'cancelled' THEN NEW.reason WHEN TG_OP = 'INSERT' THEN NEW.note
+             WHEN NEW.exception IS DISTINCT FROM OLD.exception THEN coalesce(NEW.exception, '') ELSE '' END);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER told AFTER INSERT OR UPDATE ON device_request FOR EACH ROW EXECUTE FUNCTION device_request_told();
+
 -- What is measured of whom is a table: a list a kind, [{code, name_zh, name_ko, name_en, unit, min, max, required}].
 CREATE TABLE device_measurement (
     measure text PRIMARY KEY, -- no reference: kinds are loaded after this
@@ -503,89 +537,28 @@ BEGIN
     RETURN device_request_shown(r, verdict, field, reasons);
 END $$;
 
-CREATE TYPE fitting_answer AS (
-    _verdict text, _field text, _reasons text[], id bigint, request bigint, person bigint, person_name text, item text, model text, measure text,
-    centre text, region text, kind text, happened_at timestamptz, due_at timestamptz, fitted_on date, service_months int, life_until date,
-    price bigint, subsidy bigint, self_paid bigint, exception text, signed boolean, ended text, ended_at timestamptz, note text, version int);
-CREATE FUNCTION fitting_shown(h handover, verdict text, field text, reasons text[]) RETURNS fitting_answer LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    a fitting_answer;
-BEGIN
-    IF h.id IS NULL THEN
-        a._verdict := verdict;
-        a._field := field;
-        a._reasons := reasons;
-        RETURN a;
-    END IF;
-    SELECT verdict, field, reasons, h.id, h.request_id, h.person_id,
-        (SELECT left(n.name, 1) || repeat('*', greatest(length(n.name) - 1, 1)) FROM person n WHERE n.plan_region = h.plan_region AND n.id = h.person_id),
-        i.code, i.model, (SELECT m.measure FROM device_model m WHERE m.code = i.model), (SELECT c.code FROM centre c WHERE c.id = h.centre_id),
-        region_label(h.region), h.kind, h.happened_at, h.due_at, f.fitted_on, f.service_months, f.life_until, f.price, f.subsidy, f.self_paid,
-        f.exception, EXISTS (SELECT FROM handover_signature s WHERE s.plan_region = h.plan_region AND s.handover_id = h.id AND s.kind = h.kind),
-        h.ended, h.ended_at, h.note, h.version INTO a
-    FROM (SELECT 1) AS one LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id
-    LEFT JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id;
-    RETURN a;
-END $$;
-
--- The item of that name and what is reserved for `r`, locked in the order of their ids; the item.
-CREATE FUNCTION request_item_locked(r device_request, wanted text) RETURNS device_item LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM FROM device_item i WHERE i.plan_region = r.plan_region AND (i.request_id = r.id OR i.code = wanted OR i.id::text = wanted)
-    ORDER BY i.id FOR NO KEY UPDATE;
-    RETURN device_item_locked(wanted);
-END $$;
--- Hands an item over, as a fitting or a trial.
-CREATE FUNCTION device_hand_over(h handover, item text, signed json, signer text) RETURNS fitting_answer LANGUAGE plpgsql AS $$
-DECLARE
-    r device_request := device_request_locked(h.request_id);
-    i device_item;
-    verdict text;
-    field text;
-    reasons text[];
-BEGIN
-    IF r.id IS NOT NULL THEN
-        PERFORM person_alone(r.plan_region, r.person_id);
-        i := request_item_locked(r, item);
-    END IF;
-    h.plan_region := r.plan_region;
-    h.item_id := i.id;
-    h.person_id := r.person_id;
-    h.happened_at := coalesce(h.happened_at, now());
-    h.note := coalesce(h.note, '');
-    verdict := CASE
-        WHEN r.id IS NULL THEN 'request_unknown'
-        WHEN i.id IS NULL THEN 'device_unknown'
-        WHEN signed IS NOT NULL AND NOT strokes_hold(signed) THEN 'signature_unreadable'
-        WHEN china_date(h.happened_at) < china_date((assessment_of(r)).happened_at) THEN 'happened_before_last' END;
-    verdict := coalesce(verdict, handover_refusal(h, i, r));
-    IF verdict = 'within_service_life' THEN
-        reasons := ARRAY[service_life_until(r, china_date(h.happened_at))::text];
-    ELSIF verdict IS NULL THEN
-        INSERT INTO handover (plan_region, id, kind, item_id, person_id, request_id, centre_id, region, happened_at, due_at, note)
-        VALUES (i.plan_region, id_in(i.plan_region, 'handover_number'), h.kind, i.id, r.person_id, r.id, i.centre_id, r.region, h.happened_at, h.due_at, h.note)
-        RETURNING * INTO h;
-        PERFORM handover_sign(h, signed, signer) WHERE signed IS NOT NULL;
-    END IF;
-    RETURN fitting_shown(CASE WHEN verdict IS NULL THEN h END, verdict, NULL, reasons);
-END $$;
-
 -- Who waits, whole, for who serves him: a centre may not see his household otherwise. With the owner's rights, for requests in scope.
 CREATE FUNCTION device_request_person(asked device_request, OUT name text, OUT sex text, OUT category int, OUT level int, OUT phone text, OUT village text,
                                       OUT address text, OUT hardship text, OUT parts json)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
     SELECT n.name, n.sex, n.category::int, n.level::int, n.phone, h.village, h.address, h.hardship,
         (SELECT json_agg(json_build_object('code', p.code, 'name_zh', p.name_zh, 'name_ko', p.name_ko, 'name_en', p.name_en, 'points', p.points,
                 'times', p.times, 'points_each', p.points_each, 'fact', p.fact) ORDER BY p.part_position)
          FROM request_points(r.plan_id, r.plan_region, r.person_id, r.household_id, r.waits_since) p WHERE p.points > 0)
+    INTO name, sex, category, level, phone, village, address, hardship, parts
     FROM device_request r JOIN person n ON n.plan_region = r.plan_region AND n.id = r.person_id
     JOIN household h ON h.plan_region = r.plan_region AND h.id = r.household_id
-    WHERE r.plan_region = asked.plan_region AND r.id = asked.id AND scope_has(r.centre_id, r.region) $$;
+    WHERE r.plan_region = asked.plan_region AND r.id = asked.id AND scope_has(r.centre_id, r.region);
+END $$;
 
 GRANT SELECT, INSERT ON device_assessment, handover_signature TO tantu_app;
 GRANT UPDATE (taken_back_at) ON device_assessment TO tantu_app;
-GRANT SELECT ON fitting TO tantu_app;
+GRANT SELECT ON fitting, device_request_event TO tantu_app;
 GRANT SELECT, INSERT, UPDATE ON device_measurement TO tantu_app;
+ALTER TABLE device_request_event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON device_request_event FOR SELECT USING (EXISTS (
+    SELECT FROM device_request r WHERE r.plan_region = device_request_event.plan_region AND r.id = device_request_event.request_id));
 ALTER TABLE device_assessment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE fitting ENABLE ROW LEVEL SECURITY;
 ALTER TABLE handover_signature ENABLE ROW LEVEL SECURITY;

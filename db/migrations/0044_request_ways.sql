@@ -3,7 +3,74 @@
 -- What becomes of requests for devices: given on, cancelled, granted by exception, reserved for, tried; from the needs in bulk and from
 -- who walks in; and how they follow their person, his need and his home.
 
--- A move of a request: which, in words that its functions share. NULL: it may be.
+CREATE TYPE fitting_answer AS (
+    _verdict text, _field text, _reasons text[], id bigint, request bigint, person bigint, person_name text, item text, model text, measure text,
+    centre text, region text, kind text, happened_at timestamptz, due_at timestamptz, fitted_on date, service_months int, life_until date,
+    price bigint, subsidy bigint, self_paid bigint, exception text, signed boolean, ended text, ended_at timestamptz, note text, version int);
+CREATE FUNCTION fitting_shown(h handover, verdict text, field text, reasons text[]) RETURNS fitting_answer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    a fitting_answer;
+BEGIN
+    IF h.id IS NULL THEN
+        a._verdict := verdict;
+        a._field := field;
+        a._reasons := reasons;
+        RETURN a;
+    END IF;
+    SELECT verdict, field, reasons, h.id, h.request_id, h.person_id,
+        (SELECT left(n.name, 1) || repeat('*', greatest(length(n.name) - 1, 1)) FROM person n WHERE n.plan_region = h.plan_region AND n.id = h.person_id),
+        i.code, i.model, (SELECT m.measure FROM device_model m WHERE m.code = i.model), (SELECT c.code FROM centre c WHERE c.id = h.centre_id),
+        region_label(h.region), h.kind, h.happened_at, h.due_at, f.fitted_on, f.service_months, f.life_until, f.price, f.subsidy, f.self_paid,
+        f.exception, EXISTS (SELECT FROM handover_signature s WHERE s.plan_region = h.plan_region AND s.handover_id = h.id AND s.kind = h.kind),
+        h.ended, h.ended_at, h.note, h.version INTO a
+    FROM (SELECT 1) AS one LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id
+    LEFT JOIN fitting f ON f.plan_region = h.plan_region AND f.handover_id = h.id;
+    RETURN a;
+END $$;
+
+-- The item of that name and what is reserved for `r`, locked in the order of their ids; the item.
+CREATE FUNCTION request_item_locked(r device_request, wanted text) RETURNS device_item LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM device_item i WHERE i.plan_region = r.plan_region AND (i.request_id = r.id OR i.code = wanted OR i.id::text = wanted)
+    ORDER BY i.id FOR NO KEY UPDATE;
+    RETURN device_item_locked(wanted);
+END $$;
+-- Hands an item over, as a fitting or a trial.
+CREATE FUNCTION device_hand_over(h handover, item text, signed json, signer text) RETURNS fitting_answer LANGUAGE plpgsql AS $$
+DECLARE
+    r device_request := device_request_locked(h.request_id);
+    i device_item;
+    verdict text;
+    field text;
+    reasons text[];
+BEGIN
+    IF r.id IS NOT NULL THEN
+        PERFORM person_alone(r.plan_region, r.person_id);
+        i := request_item_locked(r, item);
+    END IF;
+    h.plan_region := r.plan_region;
+    h.item_id := i.id;
+    h.person_id := r.person_id;
+    h.happened_at := coalesce(h.happened_at, now());
+    h.note := coalesce(h.note, '');
+    verdict := CASE
+        WHEN r.id IS NULL THEN 'request_unknown'
+        WHEN i.id IS NULL THEN 'device_unknown'
+        WHEN signed IS NOT NULL AND NOT strokes_hold(signed) THEN 'signature_unreadable'
+        WHEN china_date(h.happened_at) < china_date((assessment_of(r)).happened_at) THEN 'happened_before_last' END;
+    verdict := coalesce(verdict, handover_refusal(h, i, r));
+    IF verdict = 'within_service_life' THEN
+        reasons := ARRAY[service_life_until(r, china_date(h.happened_at))::text];
+    ELSIF verdict IS NULL THEN
+        INSERT INTO handover (plan_region, id, kind, item_id, person_id, request_id, centre_id, region, happened_at, due_at, note)
+        VALUES (i.plan_region, id_in(i.plan_region, 'handover_number'), h.kind, i.id, r.person_id, r.id, i.centre_id, r.region, h.happened_at, h.due_at, h.note)
+        RETURNING * INTO h;
+        PERFORM handover_sign(h, signed, signer) WHERE signed IS NOT NULL;
+    END IF;
+    RETURN fitting_shown(CASE WHEN verdict IS NULL THEN h END, verdict, NULL, reasons);
+END $$;
+
+-- What stands against changing a request, whatever the change; NULL: nothing.
 CREATE FUNCTION request_refusal(r device_request, if_match int) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     verdict text;
@@ -184,7 +251,9 @@ DECLARE
     seen record;
 BEGIN
     SELECT * INTO b FROM device_request_batch o WHERE o.id = wanted FOR UPDATE;
-    IF b.state IS DISTINCT FROM 'running' OR NOT coalesce(scope_role() = 'system' OR b.account_id = scope_account(), false) THEN
+    IF NOT coalesce(scope_role() = 'system' OR b.account_id = scope_account(), false) THEN
+        RETURN NULL;
+    ELSIF b.state = 'done' THEN
         RETURN b;
     END IF;
     WITH next AS MATERIALIZED (
@@ -281,15 +350,15 @@ DECLARE
     verdict text;
     field text;
 BEGIN
-    IF NOT coalesce(scope_role() IN ('centre', 'county', 'manager'), false) OR c.id IS NULL THEN
-        verdict := CASE WHEN true THEN 'centre_unknown' END;
-        RETURN (device_request_shown(NULL, verdict, NULL, NULL), NULL)::walk_in_answer;
+    IF NOT coalesce(scope_role() IN ('centre', 'county', 'manager'), false) THEN
+        RAISE EXCEPTION 'who walks in is a centre''s or an office''s to serve' USING ERRCODE = '42501';
     END IF;
     PERFORM pg_advisory_xact_lock(7306, hashtext(encode(n.citizen_id_index, 'hex'))); -- twice at once: one registers, the other finds
     SELECT * INTO known FROM person p WHERE p.plan_region = c.plan_region AND p.citizen_id_index = n.citizen_id_index;
     home.region := region_of(of_region);
     lacks := walk_in_lacks(n, home);
     verdict := CASE
+        WHEN c.id IS NULL THEN 'centre_unknown'
         WHEN NOT EXISTS (SELECT FROM measure m WHERE m.code = of_kind AND m.kind = 'device') THEN 'measure_unknown'
         WHEN known.id IS NOT NULL AND scope_role() <> 'centre' AND NOT EXISTS (SELECT FROM household h WHERE h.plan_region = known.plan_region
             AND h.id = known.household_id AND h.region BETWEEN scope_low() AND scope_high()) THEN 'person_elsewhere'

@@ -26,7 +26,11 @@ SELECT s.*, o.name AS "for.name", o.sex AS "for.sex", o.category AS "for.categor
             'ended', x.ended, 'ended_at', x.ended_at) ORDER BY x.id), '[]')
         FROM handover x JOIN device_item i ON i.plan_region = x.plan_region AND i.id = x.item_id
         WHERE x.plan_region = (h.one).plan_region AND x.request_id = s.id) AS handovers,
-       coalesce((SELECT d.items FROM device_measurement d WHERE d.measure = s.measure), '[]')::json AS to_measure
+       coalesce((SELECT d.items FROM device_measurement d WHERE d.measure = s.measure), '[]')::json AS to_measure,
+       (SELECT json_agg(json_build_object('version', e.version, 'at', e.at, 'account', e.account_id, 'state', e.state, 'assessed_for', e.assessed_for,
+            'measure', e.measure, 'centre', (SELECT c.code FROM centre c WHERE c.id = e.centre_id), 'region', region_label(e.region), 'note', e.note)
+            ORDER BY e.version)
+        FROM device_request_event e WHERE e.plan_region = (h.one).plan_region AND e.request_id = s.id) AS history
 FROM hit h CROSS JOIN LATERAL device_request_shown(h.one, NULL, NULL, NULL) AS s CROSS JOIN LATERAL device_request_person(h.one) AS o;
 
 -- name: device_assess :write

@@ -20,7 +20,7 @@ STATEMENTS = {
     "device_requests_compared": (lambda w: [waiting(w), fitted(w, "request_id")], ()),
     "requests_from_needs": (lambda w: [None, None, "640324", None, "centre"], ()),
     "requests_from_needs_get": (lambda w: [1], ()),
-    "requests_from_needs_step": (lambda w: [1], {"opened"}),
+    "requests_from_needs_step": (lambda w: [1], ()),
     "requests_settle": (lambda w: [2000], ()),
     "walk_in": (lambda w: [None, None, "centre", "crutch", None, w["citizen"], w["citizen"], None, None, "男", "19000101", "41", "a", None, "640324101",
                            None, "a", None], ()),
