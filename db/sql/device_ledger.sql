@@ -79,7 +79,7 @@ e.transaction_id AS transaction, e.line::int AS line, e.handover_id AS rental, t
        t.account_id AS recorded_by, t.recorded_at, e.day::text || '.' || e.transaction_id || '.' || e.line AS _cursor
 
 -- part: entry_page
-SELECT e.* FROM device_entry e WHERE (e.day >= a.since) IS TRUE AND (e.day < a.before) IS TRUE AND e.account = n.account
+SELECT e.* FROM device_entry e WHERE e.day < a.before AND e.account = n.account
       AND (e.day, e.transaction_id, e.line) > (f.day, f.id, f.line)
 
 -- part: entry_within
@@ -88,9 +88,10 @@ SELECT e.* FROM device_entry e WHERE (e.day >= a.since) IS TRUE AND (e.day < a.b
 
 -- part: entry_after
 after AS MATERIALIZED (
-    SELECT CASE WHEN $7::text IS NULL THEN '-infinity' ELSE split_part($7::text, '.', 1)::date END AS day,
+    SELECT CASE WHEN $7::text IS NULL THEN a.since ELSE split_part($7::text, '.', 1)::date END AS day,
         CASE WHEN $7::text IS NULL THEN 0 ELSE split_part($7::text, '.', 2)::bigint END AS id,
         CASE WHEN $7::text IS NULL THEN 0 ELSE split_part($7::text, '.', 3)::smallint END AS line
+    FROM asked a
 )
 
 -- name: device_entries :many
