@@ -134,7 +134,8 @@ BEGIN
     PERFORM FROM device_request r WHERE asked IS NOT NULL AND r.plan_region = plan_region_of(asked) AND r.id = asked FOR NO KEY UPDATE;
     i := device_item_locked(wanted);
     SELECT * INTO h FROM handover o WHERE o.plan_region = i.plan_region AND o.item_id = i.id
-        AND CASE i.state WHEN 'lost' THEN o.ended = 'lost' AND (o.kind <> 'rental' OR o.closed_at IS NULL) ELSE o.id = i.handover_id END
+        AND CASE i.state WHEN 'lost' THEN o.id = (device_last(i, 'lose')).handover_id AND (o.kind <> 'rental' OR o.closed_at IS NULL)
+            ELSE o.id = i.handover_id END
     ORDER BY o.id DESC LIMIT 1 FOR NO KEY UPDATE;
     verdict := CASE WHEN i.id IS NULL THEN 'not_found'
         WHEN i.state NOT IN ('lent', 'fitted', 'lost') THEN 'device_not_out'
@@ -232,10 +233,10 @@ CREATE FUNCTION disinfection_put_in(d device_disinfection, items json, at timest
     INSERT INTO device_event (plan_region, item_id, action, happened_at, reference)
     SELECT DISTINCT n.plan_region, n.id, 'disinfect', at, d.id FROM devices_named(items) AS n $$;
 
--- Why a batch may not be over at `ended`; NULL: it may. began: of the item that was put in last.
+-- Why a batch may not be over at `ended`; NULL: it may. began: of what was put in last and is to be disinfected by it; NULL: nothing is.
 CREATE FUNCTION disinfection_end_refusal(d device_disinfection, began timestamptz, ended timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN ended > now() + interval '5 minutes' THEN 'happened_in_future'
-        WHEN ended < began THEN 'ended_before_begin'
+        WHEN ended < d.began_at THEN 'ended_before_begin'
         WHEN ended < began + make_interval(mins => d.least_minutes) THEN 'disinfection_too_short' END AS verdict $$;
 
 CREATE FUNCTION disinfection_begin(items json, how text, what text, began timestamptz, ended timestamptz, said text) RETURNS disinfection_answer
@@ -321,8 +322,8 @@ BEGIN
         WHEN if_match <> d.version THEN 'stale'
         WHEN d.ended_at IS NOT NULL THEN 'disinfection_over'
         WHEN refused IS NOT NULL THEN 'items_refused'
-        ELSE disinfection_end_refusal(d, coalesce((SELECT max(x.began_at) FROM disinfection_items(d) AS x WHERE x.outcome = 'running'
-            AND x.item_id NOT IN (SELECT n.id FROM devices_named(bad) AS n)), d.began_at), at) END;
+        ELSE disinfection_end_refusal(d, (SELECT max(x.began_at) FROM disinfection_items(d) AS x WHERE x.outcome = 'running'
+            AND x.item_id NOT IN (SELECT n.id FROM devices_named(bad) AS n)), at) END;
     IF verdict IS NULL THEN
         UPDATE device_disinfection x SET ended_at = at, note = coalesce(said, x.note), version = x.version + 1
         WHERE x.plan_region = d.plan_region AND x.id = d.id RETURNING * INTO d;

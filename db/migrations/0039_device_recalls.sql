@@ -246,12 +246,16 @@ END $$;
 
 CREATE FUNCTION device_recall_locked(wanted bigint) RETURNS device_recall LANGUAGE sql AS $$
     SELECT r FROM device_recall r WHERE r.id = wanted FOR NO KEY UPDATE $$;
+-- While a recall ends nothing of its model is taken in: it would be under a recall that is over.
+CREATE FUNCTION device_recall_alone(r device_recall) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT FROM device_model m WHERE m.code = r.model FOR UPDATE $$;
 -- what: withdrawn (all that are open are lifted), ended (none is open).
 CREATE FUNCTION device_recall_end(wanted bigint, if_match int, what text, said text) RETURNS device_recall_answer LANGUAGE plpgsql AS $$
 DECLARE
     r device_recall := device_recall_locked(wanted);
     verdict text;
 BEGIN
+    PERFORM device_recall_alone(r);
     verdict := CASE WHEN r.id IS NULL THEN 'not_found'
         WHEN if_match <> r.version THEN 'stale'
         WHEN r.ended_at IS NOT NULL THEN 'recall_over'

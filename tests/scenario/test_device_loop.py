@@ -177,6 +177,10 @@ def test_what_was_lost_is_brought_after_all(place):
     place.hand.event(other, "lose", note="盘点未见")
     back = step_loop.give_back(place.centre, other)
     assert back["item"]["state"] == "returned" and back["handover"] is None
+    # Lost by somebody and found; then lost on the shelf: that is not his doing.
+    step_loop.clean(place.centre, item)
+    place.hand.event(item, "lose", note="盘点未见")
+    assert step_loop.give_back(place.centre, item)["handover"] is None
 
 
 def test_a_fitting_undone_on_its_day_opens_the_need_again(place):
@@ -280,6 +284,17 @@ def test_a_running_batch_takes_more_and_says_what_failed(place):
         client.post(f"{path}/end", {}, expect=404)
         client.post(f"{path}/items", {"items": step_loop.scans([stranger])}, expect=404)
         assert begun["id"] not in [one["id"] for one in client.pages("/device-disinfections")]
+
+
+def test_a_batch_begun_by_mistake_is_given_up_at_once(place):
+    items = [place.returned(), place.returned()]
+    begun = place.centre.post("/device-disinfections", {"items": step_loop.scans(items), "method": "wipe", "agent": "chlorine_500"}, expect=201)
+    path, one, both = f"/device-disinfections/{begun['id']}/end", *([{"item": item["code"], "reason": "拿错了消毒剂"} for item in part]
+                                                                  for part in (items[:1], items))
+    place.centre.post(path, {"failed": one}, expect=422, code="disinfection_too_short")
+    place.centre.post(path, {"failed": both, "ended_at": "2024-01-01T00:00:00Z"}, expect=422, code="ended_before_begin")
+    ended = place.centre.post(path, {"failed": both})
+    assert [(one["outcome"], one["state"]) for one in ended["items"]] == [("failed", "returned")] * 2
 
 
 def test_the_list_of_disinfections(place):

@@ -324,6 +324,20 @@ def test_what_is_taken_in_while_it_is_written_waits_for_it(place):
     assert place.state(taking.answer[0]) == "recalled"
 
 
+def test_what_is_taken_in_while_a_recall_is_withdrawn_is_not_left_under_it(place):
+    place.fresh()
+    recall = step_recall.recall(place.county, place.model)
+    with transaction(place) as (connection, cursor):
+        cursor.execute("INSERT INTO device_item (model, serial, centre_id, source, acquired_on) "
+                       "SELECT %s, 'race', id, 'purchased', '2024-01-01' FROM centre WHERE code = %s", (place.model, place.centre.centre))
+        withdrawing = beside(step_recall.withdraw, place.county.clone(), recall)
+        wait_until(waits(place), 20, "the withdrawal")
+        connection.commit()
+        withdrawing.join(20)
+    assert withdrawing.answer["progress"]["by_resolution"] == {"withdrawn": 2}
+    assert place.database.sql("SELECT count(*) FROM device_item WHERE model = %s AND recall_id IS NOT NULL", place.model) == [(0,)]
+
+
 def test_what_is_handed_out_meanwhile_is_found_with_who_has_it(place):
     (item,) = place.fresh()
     with transaction(place) as (connection, cursor):
