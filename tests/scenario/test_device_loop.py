@@ -432,19 +432,19 @@ def test_naughty_texts_come_back(place):
         if place.state(item) == "returned":
             undo(place.centre, item)
         return {"item": item["code"], "condition": "good"}
-    assert walk_texts(place.centre, "POST", "/device-returns", ["note"], strings[::12], undone) > len(strings) // 25
-    walk_texts(place.centre, "POST", "/device-returns", ["item"], strings[::12], lambda: {"condition": "good"})
-    walk_texts(place.centre, "POST", "/device-returns/undo", ["item"], strings[::12])
+    assert walk_texts(place.centre, "POST", "/device-returns", ["note"], strings[::30], undone) > len(strings) // 60
+    walk_texts(place.centre, "POST", "/device-returns", ["item"], strings[::30], lambda: {"condition": "good"})
+    walk_texts(place.centre, "POST", "/device-returns/undo", ["item"], strings[::30])
     shelf = place.item()
-    assert walk_texts(place.centre, "POST", "/device-inspections", ["note"], strings[::12],
-                      lambda: {"item": shelf["code"], "result": "pass", "grade": "B", "all_ok": True}) > len(strings) // 25
-    walk_texts(place.centre, "POST", "/device-inspections", ["item"], strings[::16], lambda: {"result": "recycle", "all_ok": True, "note": "a"})
-    walk_texts(place.admin, "PUT", "/disinfection-methods/texts/a", ["name_zh", "name_ko", "name_en", "source"], strings[::12],
+    assert walk_texts(place.centre, "POST", "/device-inspections", ["note"], strings[::30],
+                      lambda: {"item": shelf["code"], "result": "pass", "grade": "B", "all_ok": True}) > len(strings) // 60
+    walk_texts(place.centre, "POST", "/device-inspections", ["item"], strings[::60], lambda: {"result": "recycle", "all_ok": True, "note": "a"})
+    walk_texts(place.admin, "PUT", "/disinfection-methods/texts/a", ["name_zh", "name_ko", "name_en", "source"], strings[::30],
                lambda: {"name_zh": "a", "minutes": 0})
     # Both texts of an item's answer, and of a batch.
     dirty = place.returned()
-    walk_texts(place.centre, "POST", "/device-disinfections", ["method", "agent"], strings[::16], lambda: {"items": step_loop.scans([dirty])})
-    for text in strings[::25]:
+    walk_texts(place.centre, "POST", "/device-disinfections", ["method", "agent"], strings[::60], lambda: {"items": step_loop.scans([dirty])})
+    for text in strings[::60]:
         begun = place.centre._send("POST", "/api/v1/device-disinfections", json.dumps({
             "items": step_loop.scans([dirty]), "method": "texts", "agent": "a", "note": text}).encode(),
             {"Authorization": f"Bearer {place.centre.token}", "Content-Type": "application/json"}, 60)

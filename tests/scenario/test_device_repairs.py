@@ -208,10 +208,10 @@ def test_naughty_texts_come_back(place):
         place.database.sql("UPDATE device_repair SET ended_at = now(), outcome = 'beyond_repair' WHERE item_id = %s AND ended_at IS NULL", item["id"])
         return {"item": item["code"]}
     item, _, _ = place.fitted()
-    assert walk_texts(place.centre, "POST", "/device-repairs", ["fault", "repairer", "note"], strings[::12], repaired) > len(strings) // 6
-    walk_texts(place.centre, "POST", "/device-repairs", ["item"], strings[::12], lambda: {"fault": "a"})
+    assert walk_texts(place.centre, "POST", "/device-repairs", ["fault", "repairer", "note"], strings[::30], repaired) > len(strings) // 20
+    walk_texts(place.centre, "POST", "/device-repairs", ["item"], strings[::30], lambda: {"fault": "a"})
     repaired()
-    for text in strings[::20]:
+    for text in strings[::50]:
         if "\0" not in text:
             opened = step_loop.repair(place.centre, item)
             answer = step_loop.mend(place.centre, opened, note=text, repairer=text[:200])
@@ -220,4 +220,4 @@ def test_naughty_texts_come_back(place):
     for text in strings[::50]:
         walk_texts(place.centre, "POST", "/device-recyclings", ["certificate", "note"], [text],
                    lambda one=next(items): {"item": one["code"], "reason": "other"})
-    walk_texts(place.centre, "POST", "/device-recyclings", ["item"], strings[::12], lambda: {"reason": "unsafe"})
+    walk_texts(place.centre, "POST", "/device-recyclings", ["item"], strings[::30], lambda: {"reason": "unsafe"})
