@@ -217,6 +217,10 @@ BEGIN
     UPDATE device_recall_item y SET centre_id = i.centre_id, region = i.region, version = y.version + 1 FROM device_item i
     WHERE i.plan_region = NEW.plan_region AND i.id = NEW.item_id AND y.plan_region = i.plan_region AND y.item_id = i.id
       AND y.resolved_at IS NULL AND y.centre_id <> i.centre_id;
+    -- A repair that still runs goes with it: whoever has the item ends it. (It was lost meanwhile, and found.)
+    UPDATE device_repair p SET centre_id = i.centre_id, region = i.region FROM device_item i
+    WHERE i.plan_region = NEW.plan_region AND i.id = NEW.item_id AND p.plan_region = i.plan_region AND p.item_id = i.id
+      AND p.ended_at IS NULL AND p.centre_id <> i.centre_id;
     PERFORM device_recalled_by_all(NEW.plan_region, NEW.item_id);
     RETURN NULL;
 END $$;

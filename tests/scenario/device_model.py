@@ -501,6 +501,8 @@ class Devices:
             item.transfer = None
             if received:
                 item.centre = transfer.to
+                if item.repair:  # it was lost meanwhile, and found: whoever has it ends it
+                    item.repair.centre = transfer.to
             item.happen("receive" if received else "unsend", item.state, who)
         transfer.items = []
         return set()

@@ -250,6 +250,20 @@ def test_a_repair_in_between_is_inspected_again(s):
     s.event(item, "recycle", s.recycling(item))
 
 
+def test_a_repair_that_runs_goes_with_the_item(s):
+    """Else the other centre could neither end it nor begin one of its own: one runs at a time."""
+    item, _ = s.reach("repairing")
+    repair = s.one("SELECT id FROM device_repair WHERE item_id = %s", item)
+    s.event(item, "lose", note="x")
+    s.event(item, "find", note="x")
+    transfer = s.transfer()
+    s.event(item, "send", transfer)
+    s.be("b").event(item, "receive", transfer)
+    assert s.mended(repair, "beyond_repair") == 1
+    s.be("a")
+    assert s.one("SELECT count(*) FROM device_repair WHERE id = %s", repair) == 0
+
+
 def test_a_loss_and_what_is_found_go_through_the_loop(s):
     for state in ("in_stock", "disinfecting", "inspecting", "repairing"):
         item, _ = s.reach(state)
