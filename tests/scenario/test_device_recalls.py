@@ -372,3 +372,14 @@ def test_naughty_texts_come_back(place):
         assert step_recall.end(place.county, begun, note=text)["ended_note"] == text
     withdrawn = step_recall.recall(place.county, model(place.database))
     assert step_recall.withdraw(place.county, withdrawn, note=strings[9])["ended_note"] == strings[9]
+
+
+@pytest.mark.parametrize("name", ["x", "1", "99999999999999999999", "6403240000099999"])
+def test_what_is_not_there(place, name):
+    for path in ("/device-recalls/{}", "/device-disinfections/{}", "/device-repairs/{}", "/device-recyclings/{}/certificate",
+                 "/device-recalls/{}/items/nothing"):
+        if (path, name) != ("/device-recalls/{}", "1"):
+            place.county.get(path.format(name), expect=404)
+    for path, body in (("/device-recalls/{}/items/nothing/attempts", {"how": "phone", "reached": True}), ("/device-repairs/{}/end", {"outcome": "mended"}),
+                       ("/device-disinfections/{}/end", {})):
+        place.county.post(path.format(name), body, expect=404)
