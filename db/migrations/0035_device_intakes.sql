@@ -6,13 +6,73 @@ CREATE INDEX device_item_scanned ON device_item (serial) WHERE serial <> ''; -- 
 
 -- --- scans ---
 
--- The request that does an action to an item: {item}, {handover}, … stand for what the answer names so. held: how somebody has it.
-CREATE FUNCTION scan_way(action text, held text) RETURNS TABLE (does text, method text, path text)
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT w.does, w.method, w.path FROM (VALUES
-        ('issue', '', 'fitting', 'POST', '/api/v1/fittings'),
-        ('issue', '', 'rental', 'POST', '/api/v1/rentals')) AS w (action, held, does, method, path)
-    WHERE w.action = scan_way.action AND w.held IN ('', scan_way.held) $$;
+-- Which request does what to a thing. held: how somebody has the item ('none', if nobody), or what a request was assessed for; '': that does
+-- not matter. What stands in braces the answer fills in as far as it knows it (a reservation's request it does not).
+CREATE FUNCTION scan_way() RETURNS TABLE (thing text, action text, held text, does text, method text, path text) LANGUAGE sql IMMUTABLE AS $$ VALUES
+    ('item', 'issue', '', 'fitting', 'POST', '/api/v1/fittings'),
+    ('item', 'issue', '', 'rental', 'POST', '/api/v1/rentals'),
+    ('item', 'issue', '', 'trial', 'POST', '/api/v1/trials'),
+    ('item', 'issue', '', 'loan', 'POST', '/api/v1/device-loans'),
+    ('item', 'reserve', '', 'reserve', 'POST', '/api/v1/device-requests/{request}/reservation'),
+    ('item', 'release', '', 'release', 'POST', '/api/v1/device-requests/{request}/reservation/release'),
+    ('item', 'keep', 'trial', 'keep', 'POST', '/api/v1/trials/{handover}/keep'),
+    ('item', 'return', 'rental', 'return', 'POST', '/api/v1/rentals/{handover}/return'),
+    ('item', 'return', 'loan', 'return', 'POST', '/api/v1/device-loans/return'),
+    ('item', 'return', 'fitting', 'return', 'POST', '/api/v1/device-returns'),
+    ('item', 'return', 'trial', 'return', 'POST', '/api/v1/device-returns'),
+    ('item', 'return', 'none', 'return', 'POST', '/api/v1/device-returns'),
+    ('item', 'lose', 'rental', 'lose', 'POST', '/api/v1/rentals/{handover}/loss'),
+    ('item', 'lose', 'loan', 'lose', 'POST', '/api/v1/device-loans/{handover}/loss'),
+    ('item', 'lose', 'fitting', 'lose', 'POST', '/api/v1/device-items/{item}/loss'),
+    ('item', 'lose', 'trial', 'lose', 'POST', '/api/v1/device-items/{item}/loss'),
+    ('item', 'lose', 'none', 'lose', 'POST', '/api/v1/device-items/{item}/loss'),
+    ('item', 'lose', 'on_way', 'lose', 'POST', '/api/v1/device-transfers/{transfer}/loss'),
+    ('item', 'find', '', 'find', 'POST', '/api/v1/device-items/{item}/finding'),
+    ('item', 'disinfect', '', 'disinfect', 'POST', '/api/v1/device-disinfections'),
+    ('item', 'disinfected', '', 'disinfected', 'POST', '/api/v1/device-disinfections/{disinfection}/end'),
+    ('item', 'soil', '', 'soil', 'POST', '/api/v1/device-disinfections/{disinfection}/end'),
+    ('item', 'pass', '', 'inspect', 'POST', '/api/v1/device-inspections'),
+    ('item', 'inspect', '', 'inspect', 'POST', '/api/v1/device-inspections'),
+    ('item', 'repair', '', 'repair', 'POST', '/api/v1/device-repairs'),
+    ('item', 'serviced', '', 'repair', 'POST', '/api/v1/device-repairs'),
+    ('item', 'serviced', '', 'mended', 'POST', '/api/v1/device-repairs/{repair}/end'),
+    ('item', 'mended', '', 'mended', 'POST', '/api/v1/device-repairs/{repair}/end'),
+    ('item', 'recycle', '', 'recycle', 'POST', '/api/v1/device-recyclings'),
+    ('item', 'recall', '', 'recall', 'POST', '/api/v1/device-recalls'),
+    ('item', 'lift', '', 'resolve', 'POST', '/api/v1/device-recalls/{recall}/items/{item}/resolution'),
+    ('item', 'send', '', 'send', 'POST', '/api/v1/device-transfers'),
+    ('item', 'receive', '', 'receive', 'POST', '/api/v1/device-transfers/{transfer}/receipt'),
+    ('item', 'unsend', '', 'unsend', 'POST', '/api/v1/device-transfers/{transfer}/cancel'),
+    ('request', 'waiting', '', 'assess', 'POST', '/api/v1/device-requests/{request}/assessment'),
+    ('request', 'waiting', '', 'cancel', 'POST', '/api/v1/device-requests/{request}/cancellation'),
+    ('request', 'assessed', '', 'cancel', 'POST', '/api/v1/device-requests/{request}/cancellation'),
+    ('request', 'assessed', '', 'reserve', 'POST', '/api/v1/device-requests/{request}/reservation'),
+    ('request', 'assessed', 'fitting', 'fitting', 'POST', '/api/v1/fittings'),
+    ('request', 'assessed', 'fitting', 'trial', 'POST', '/api/v1/trials'),
+    ('request', 'assessed', 'rental', 'rental', 'POST', '/api/v1/rentals'),
+    ('handover', 'open', 'rental', 'extend', 'POST', '/api/v1/rentals/{handover}/extension'),
+    ('handover', 'over', 'rental', 'close', 'POST', '/api/v1/rentals/{handover}/close'),
+    ('transfer', 'receive', '', 'receive', 'POST', '/api/v1/device-transfers/{transfer}/receipt'),
+    ('transfer', 'unsend', '', 'unsend', 'POST', '/api/v1/device-transfers/{transfer}/cancel'),
+    ('disinfection', 'open', '', 'add', 'POST', '/api/v1/device-disinfections/{disinfection}/items'),
+    ('disinfection', 'open', '', 'end', 'POST', '/api/v1/device-disinfections/{disinfection}/end'),
+    ('taking', 'open', '', 'scan', 'POST', '/api/v1/stock-takings/{taking}/scans'),
+    ('taking', 'open', '', 'close', 'POST', '/api/v1/stock-takings/{taking}/close'),
+    ('person', '', '', 'request', 'POST', '/api/v1/device-requests'),
+    ('person', '', '', 'walk_in', 'POST', '/api/v1/walk-ins') $$;
+CREATE FUNCTION scan_path(path text, names jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT * FROM jsonb_each_text(names) WHERE value IS NOT NULL LOOP
+        path := replace(path, '{' || one.key || '}', one.value);
+    END LOOP;
+    RETURN path;
+END $$;
+-- What may be done to a thing in that state; nothing by who only reads.
+CREATE FUNCTION scan_ways(of_thing text, state text, how text, names jsonb) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT coalesce(json_agg(json_build_object('action', w.does, 'method', w.method, 'path', scan_path(w.path, names)) ORDER BY w.does), '[]')
+    FROM scan_way() AS w WHERE w.thing = of_thing AND w.action = state AND w.held IN ('', how) AND scope_role() IN ('centre', 'county', 'manager') $$;
 
 -- Why it may not be handed to anybody now; NULL: it may (to whom it is reserved for, if it is).
 CREATE FUNCTION scan_issue_refusal(i device_item) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -25,12 +85,21 @@ BEGIN
     RETURN device_refusal(i, 'issue', now(), NULL, NULL, h);
 END $$;
 
--- What may be done to it now by who asks, and by which request.
+-- What may be done to it now by who asks, and by which request. On its way, its destination receives, and who sent takes back.
 CREATE FUNCTION scan_may(i device_item, held text) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(json_build_object('action', a.action, 'does', w.does, 'method', w.method,
-        'path', replace(replace(w.path, '{item}', i.code), '{handover}', coalesce(i.handover_id::text, ''))) ORDER BY a.place, w.does), '[]')
-    FROM unnest(device_allowed(i)) WITH ORDINALITY AS a (action, place) LEFT JOIN LATERAL scan_way(a.action, held) AS w ON true
-    WHERE a.action <> 'issue' OR scan_issue_refusal(i) IS NULL $$;
+    SELECT coalesce(json_agg(json_build_object('action', a.action, 'does', w.does, 'method', w.method, 'path', scan_path(w.path, jsonb_build_object(
+        'item', i.code, 'handover', i.handover_id, 'request', i.request_id, 'transfer', i.transfer_id, 'recall', i.recall_id,
+        'disinfection', CASE WHEN i.state = 'disinfecting' THEN (SELECT e.reference FROM device_event e WHERE e.plan_region = i.plan_region AND e.item_id = i.id
+            AND e.action = 'disinfect' ORDER BY e.version DESC LIMIT 1) END,
+        'repair', r.repair))) ORDER BY a.place, w.does), '[]')
+    FROM (SELECT CASE WHEN i.state IN ('repairing', 'lent', 'fitted') THEN (SELECT p.id FROM device_repair p
+        WHERE p.plan_region = i.plan_region AND p.item_id = i.id AND p.ended_at IS NULL) END AS repair) AS r
+    CROSS JOIN unnest(device_allowed(i)) WITH ORDINALITY AS a (action, place)
+    JOIN scan_way() AS w ON w.thing = 'item' AND w.action = a.action AND w.held IN ('', CASE WHEN i.transfer_id IS NOT NULL THEN 'on_way' ELSE scan_may.held END)
+    WHERE (a.action <> 'issue' OR scan_issue_refusal(i) IS NULL)
+      AND (a.action <> 'serviced' OR (w.does = 'mended') = (r.repair IS NOT NULL)) -- at its holder's: begun, then ended
+      AND (w.does <> 'loan' OR (i.state = 'in_stock' AND (SELECT m.loan_hours FROM device_model m WHERE m.code = i.model) IS NOT NULL))
+      AND CASE WHEN scope_role() <> 'centre' THEN true WHEN a.action = 'receive' THEN i.bound_for = scope_centre() ELSE i.centre_id = scope_centre() END $$;
 
 CREATE FUNCTION scan_item(i device_item) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -56,7 +125,7 @@ BEGIN
             WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.version = i.disinfected_v),
         'inspected', (SELECT json_build_object('at', e.happened_at, 'inspection', e.reference) FROM device_event e
             WHERE e.plan_region = i.plan_region AND e.item_id = i.id AND e.version = i.inspected_v),
-        'may', scan_may(i, coalesce(h.kind, '')),
+        'may', scan_may(i, coalesce(h.kind, 'none')),
         'may_not', CASE WHEN barred IS NULL THEN '[]' ELSE json_build_array(json_build_object('action', 'issue', 'code', barred)) END)
         FROM device_model m, centre k WHERE m.code = i.model AND k.id = i.centre_id);
 END $$;
@@ -70,20 +139,12 @@ CREATE FUNCTION scan_elsewhere(wanted text[]) RETURNS json LANGUAGE sql STABLE S
         ELSE scope_sees_region() AND scope_low() BETWEEN plan_place.place AND plan_place.high END
     ORDER BY i.code = wanted[1] DESC LIMIT 1 $$;
 
--- What may be done now about a request.
-CREATE FUNCTION scan_request_way() RETURNS TABLE (state text, assessed_for text, action text, method text, path text) LANGUAGE sql IMMUTABLE AS $$
-    VALUES ('waiting', '', 'assess', 'POST', '/api/v1/device-requests/{request}/assessments') $$;
-CREATE FUNCTION scan_request_may(r device_request) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(json_build_object('action', w.action, 'method', w.method, 'path', replace(w.path, '{request}', r.id::text)) ORDER BY w.action), '[]')
-    FROM scan_request_way() AS w
-    WHERE w.state = r.state AND w.assessed_for IN ('', r.assessed_for) AND scope_role() IN ('centre', 'county', 'manager') $$;
-
 CREATE FUNCTION scan_request(r device_request) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', r.id, 'state', r.state, 'measure', r.measure, 'name_zh', m.name_zh, 'assessed_for', r.assessed_for,
         'centre', k.code, 'person', r.person_id, 'name', name_masked(p.name), 'created_at', r.created_at, 'version', r.version,
         'reserved', (SELECT coalesce(json_agg(DISTINCT i.code), '[]') FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
             WHERE e.plan_region = r.plan_region AND e.reference = r.id AND e.action = 'reserve' AND i.request_id = r.id),
-        'may', scan_request_may(r))
+        'may', scan_ways('request', r.state, coalesce(r.assessed_for, ''), jsonb_build_object('request', r.id)))
     FROM measure m LEFT JOIN centre k ON k.id = r.centre_id LEFT JOIN person p ON p.plan_region = r.plan_region AND p.id = r.person_id
     WHERE m.code = r.measure $$;
 
@@ -91,7 +152,9 @@ CREATE FUNCTION scan_handover(h handover) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', h.id, 'kind', h.kind, 'item', i.code, 'model', i.model, 'name_zh', m.name_zh, 'name', o.name, 'person', o.person,
         'request', h.request_id, 'since', h.happened_at, 'due_at', h.due_at, 'overdue', coalesce(h.due_at < now() AND h.ended IS NULL, false),
         'ended', h.ended, 'ended_at', h.ended_at, 'closed_at', h.closed_at, 'version', h.version,
-        'may', CASE WHEN h.ended IS NULL THEN scan_may(i, h.kind) ELSE '[]' END)
+        'may', CASE WHEN h.ended IS NULL THEN (SELECT json_agg(x) FROM (SELECT json_array_elements(scan_may(i, h.kind)) AS x
+                UNION ALL SELECT json_array_elements(scan_ways('handover', 'open', h.kind, jsonb_build_object('handover', h.id)))) AS m)
+            WHEN h.closed_at IS NULL THEN scan_ways('handover', 'over', h.kind, jsonb_build_object('handover', h.id)) ELSE '[]' END)
     FROM device_item i JOIN device_model m ON m.code = i.model LEFT JOIN device_holder(h.plan_region, h.id) AS o ON true
     WHERE i.plan_region = h.plan_region AND i.id = h.item_id $$;
 
@@ -101,14 +164,24 @@ CREATE FUNCTION scan_items_of(of_region int, wanted bigint, what text) RETURNS j
         SELECT i.code, i.id FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
         WHERE e.plan_region = of_region AND e.reference = wanted AND e.action = what ORDER BY i.id LIMIT 200) AS i $$;
 CREATE FUNCTION scan_transfer(t device_transfer) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at, 'items', scan_items_of(t.plan_region, t.id, 'send'),
-        'on_way', (SELECT count(*) FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
-                   WHERE e.plan_region = t.plan_region AND e.reference = t.id AND e.action = 'send' AND i.transfer_id = t.id))
-    FROM centre f, centre g WHERE f.id = t.from_centre AND g.id = t.to_centre $$;
+    SELECT json_build_object('id', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at, 'items', scan_items_of(t.plan_region, t.id, 'send'), 'on_way', w.on_way,
+        'may', CASE WHEN w.on_way = 0 THEN '[]'
+            WHEN scope_role() = 'centre' THEN scan_ways('transfer', CASE WHEN g.id = scope_centre() THEN 'receive' ELSE 'unsend' END, '', w.names)
+            ELSE (SELECT json_agg(x) FROM (SELECT json_array_elements(scan_ways('transfer', 'receive', '', w.names)) AS x
+                UNION ALL SELECT json_array_elements(scan_ways('transfer', 'unsend', '', w.names))) AS m) END)
+    FROM centre f, centre g, LATERAL (SELECT count(*) AS on_way, jsonb_build_object('transfer', t.id) AS names
+        FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
+        WHERE e.plan_region = t.plan_region AND e.reference = t.id AND e.action = 'send' AND i.transfer_id = t.id) AS w
+    WHERE f.id = t.from_centre AND g.id = t.to_centre $$;
 CREATE FUNCTION scan_disinfection(d device_disinfection) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', d.id, 'centre', k.code, 'method', d.method, 'agent', d.agent, 'began_at', d.began_at, 'ended_at', d.ended_at,
-        'items', scan_items_of(d.plan_region, d.id, 'disinfect'), 'version', d.version)
+        'items', scan_items_of(d.plan_region, d.id, 'disinfect'), 'version', d.version,
+        'may', CASE WHEN d.ended_at IS NULL THEN scan_ways('disinfection', 'open', '', jsonb_build_object('disinfection', d.id)) ELSE '[]' END)
     FROM centre k WHERE k.id = d.centre_id $$;
+CREATE FUNCTION scan_taking(t stock_taking) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('id', t.id, 'centre', k.code, 'shelf', t.shelf, 'model', t.model, 'state', t.state, 'began_at', t.began_at, 'ended_at', t.ended_at,
+        'version', t.version, 'may', scan_ways('taking', t.state, '', jsonb_build_object('taking', t.id)))
+    FROM centre k WHERE k.id = t.centre_id $$;
 
 -- Whom a citizen ID names, for who serves him: an office his region, a centre whoever asked it for something or has or had something of it.
 -- That he was looked up is recorded.
@@ -135,7 +208,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE FUNCTION scan_person(p person) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', p.id, 'name', name_masked(p.name), 'category', p.category, 'level', p.level,
+    SELECT json_build_object('id', p.id, 'name', name_masked(p.name), 'category', p.category, 'level', p.level, 'may', scan_ways('person', '', '', '{}'),
         'holds', (SELECT coalesce(json_agg(scan_handover(h) ORDER BY h.id), '[]') FROM handover h
             WHERE h.plan_region = p.plan_region AND h.person_id = p.id AND h.ended IS NULL),
         'requests', (SELECT coalesce(json_agg(scan_request(r) ORDER BY r.id), '[]') FROM device_request r
@@ -154,9 +227,10 @@ BEGIN
     a.handover := CASE WHEN word IN ('', 'OUT') THEN (SELECT scan_handover(h) FROM handover h WHERE h.plan_region = place AND h.id = number) END;
     a.transfer := CASE WHEN word IN ('', 'TRF') THEN (SELECT scan_transfer(t) FROM device_transfer t WHERE t.plan_region = place AND t.id = number) END;
     a.disinfection := CASE WHEN word IN ('', 'DIS') THEN (SELECT scan_disinfection(d) FROM device_disinfection d WHERE d.plan_region = place AND d.id = number) END;
-    a.kind := CASE (a.request IS NOT NULL)::int + (a.handover IS NOT NULL)::int + (a.transfer IS NOT NULL)::int + (a.disinfection IS NOT NULL)::int
+    a.taking := CASE WHEN word IN ('', 'STK') THEN (SELECT scan_taking(t) FROM stock_taking t WHERE t.plan_region = place AND t.id = number) END;
+    a.kind := CASE num_nonnulls(a.request, a.handover, a.transfer, a.disinfection, a.taking)
         WHEN 0 THEN 'unknown' WHEN 1 THEN CASE WHEN a.request IS NOT NULL THEN 'request' WHEN a.handover IS NOT NULL THEN 'handover'
-            WHEN a.transfer IS NOT NULL THEN 'transfer' ELSE 'disinfection' END
+            WHEN a.transfer IS NOT NULL THEN 'transfer' WHEN a.disinfection IS NOT NULL THEN 'disinfection' ELSE 'stock_taking' END
         ELSE 'several' END;
     RETURN a;
 END $$;

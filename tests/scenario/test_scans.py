@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scan answers in one request: what it is, where it is, what may be done now; to each what is his to know."""
 import json
+import re
 
 import needs
 import pytest
@@ -159,14 +160,72 @@ def test_recalled_and_on_its_way_are_told(world):
     for client in (world.centre, world.other, world.county):
         found = one(client, moving["code"])
         assert (found["transfer"]["from"], found["transfer"]["to"]) == (world.centre.centre, world.other.centre)
-        assert found["may_not"] == [{"action": "issue", "code": "device_on_its_way"}] and "issue" not in actions(found)
+        assert found["may_not"] == [{"action": "issue", "code": "device_on_its_way"}]
+        assert ways(found).keys() == {world.centre: {"unsend", "lose"}, world.other: {"receive"}, world.county: {"receive", "unsend", "lose", "recall"}}[client]
+        assert set(ways(found).values()) <= {"/api/v1/device-recalls", *(f"/api/v1/device-transfers/{transfer}/{end}" for end in ("receipt", "cancel", "loss"))}
         paper = scan(client, f"TRF-{transfer}")
         assert (paper["kind"], paper["transfer"]["items"], paper["transfer"]["on_way"]) == ("transfer", [moving["code"]], 1)
+        assert ways(paper["transfer"]).keys() == ways(found).keys() - {"lose", "recall"}
 
 
 def test_an_auditor_reads_and_may_do_nothing(world):
     found = one(world.auditor, world.item()["code"])
     assert found["may"] == [] and found["may_not"] == [{"action": "issue", "code": "role_not_allowed"}]
+
+
+def test_what_may_be_done_is_done_by_a_request_that_there_is(world, contract):
+    """Every way that a scan can name, against the description of the API; and every action of an item has one."""
+    ways = world.database.sql("SELECT thing, action, method, path FROM scan_way()")
+    assert len(ways) > 40
+    for _, _, method, path in ways:
+        template = contract.template(method, re.sub(r"\{\w+\}", "1", path))
+        assert template and (method, template) in contract.operations, f"{method} {path}"
+    actions = {action for (action,) in world.database.sql("SELECT DISTINCT action FROM device_rule")}
+    assert actions - {"take_in", "unreturn"} == {action for thing, action, _, _ in ways if thing == "item"}
+
+
+def ways(found):
+    return {way.get("does", way["action"]): way["path"] for way in found["may"]}
+
+
+def test_each_state_has_its_ways_with_the_numbers_in_them(world):
+    item = world.item(source="donated")
+    assert ways(one(world.centre, item["code"])).keys() == {"disinfect", "lose", "recycle", "send"}
+    batch = world.hand.fact("disinfection", item, method="紫外线", agent="84", began_at="now()")
+    world.hand.event(item, "disinfect", batch)
+    assert ways(one(world.centre, item["code"]))["disinfected"] == f"/api/v1/device-disinfections/{batch}/end"
+    world.hand.sql("UPDATE device_disinfection SET ended_at = now() WHERE id = %s", batch)
+    world.hand.event(item, "disinfected", batch)
+    assert ways(one(world.centre, item["code"]))["inspect"] == "/api/v1/device-inspections"
+    world.hand.passes(item)
+    found = one(world.centre, item["code"])
+    assert ways(found).keys() == {"fitting", "rental", "trial", "loan", "reserve", "inspect", "repair", "recycle", "send", "lose"}
+    repair = world.hand.fact("repair", item, item_id=item["id"], fault="轮胎破", in_warranty=False, began_at="now()")
+    world.hand.event(item, "repair", repair)
+    assert ways(one(world.centre, item["code"]))["mended"] == f"/api/v1/device-repairs/{repair}/end"
+
+
+def test_without_hours_there_is_no_loan(world):
+    item = world.centre.post("/device-items", {"model": model(world.database, loan_hours=None), "source": "purchased"}, expect=201)
+    assert "loan" not in ways(one(world.centre, item["code"])) and "rental" in ways(one(world.centre, item["code"]))
+
+
+@pytest.mark.parametrize("kind, back", [("rental", "/api/v1/rentals/{}/return"), ("fitting", "/api/v1/device-returns"), ("trial", "/api/v1/device-returns"),
+                                        ("loan", "/api/v1/device-loans/return")])
+def test_each_way_out_has_its_way_back(world, kind, back):
+    if kind == "loan":
+        item = world.item()
+        handover = world.hand.lend(item)
+    elif kind == "trial":
+        request, person = world.hand.request(world.manager, world.centre.centre)
+        item = world.item()
+        handover = world.hand.lend(item, borrower="", kind=kind, person=person, request=request)
+    else:
+        item, _, _, handover = world.handed(kind)
+    found, paper = one(world.centre, item["code"]), scan(world.centre, f"OUT-{handover}")["handover"]
+    assert ways(found)["return"] == ways(paper)["return"] == back.format(handover)
+    assert ways(found)["repair"] == "/api/v1/device-repairs" and "mended" not in ways(found)
+    assert ("keep" in ways(found)) is (kind == "trial") and ("extend" in ways(paper)) is (kind == "rental")
 
 
 # --- people ---
@@ -242,10 +301,15 @@ def test_papers_are_told_by_their_numbers(world):
         assert scan(client, f"REQ-{request}")["kind"] == scan(client, f"OUT-{handover}")["kind"] == "unknown"
     world.hand.end(handover)
     over = scan(world.county, f"out－{handover}")["handover"]
-    assert over["ended"] == "returned" and over["may"] == []
+    assert over["ended"] == "returned" and ways(over) == {"close": f"/api/v1/rentals/{handover}/close"}
     batch = world.hand.fact("disinfection", item, method="紫外线", agent="84", began_at="now()")
     world.hand.event(item, "disinfect", batch)
+    taking = world.centre.post("/stock-takings", {"shelf": f"T-{next(numbers)}"}, expect=201)["id"]
+    counted = scan(world.centre, f"stk-{taking}")
+    assert (counted["kind"], counted["stock_taking"]["state"]) == ("stock_taking", "open") and ways(counted["stock_taking"]).keys() == {"scan", "close"}
+    assert scan(world.other, f"STK-{taking}")["kind"] == "unknown"
     paper = scan(world.centre, f"DIS-{batch}")
+    assert ways(paper["disinfection"]).keys() == {"add", "end"}
     assert (paper["kind"], paper["disinfection"]["items"], paper["disinfection"]["ended_at"]) == ("disinfection", [item["code"]], None)
 
 
