@@ -17,7 +17,7 @@ const struct job_kind job_kinds[] = {
 	{ "stock_minimum_scan", "reminders", sql_job_start, SQL_stock_minimum_scan, "" },
 	{ "rework_scan", "reminders", sql_job_start, SQL_rework_scan, "" },
 	{ "recall_overdue_scan", "reminders", sql_job_start, SQL_recall_overdue_scan, "" },
-	{ "rental_scan", "reminders", sql_job_start, SQL_rental_scan, "2000" },
+	{ "rental_scan", "reminders", sql_job_start, SQL_rental_scan, "500" },
 	{ "device_follow_up_scan", "reminders", sql_job_start, SQL_device_follow_up_scan, "" },
 	{ "duplicates_scan", "upkeep", duplicates_start },
 	{ "clean_up", "upkeep", sql_job_start, SQL_clean_up, "" },

@@ -399,7 +399,8 @@ BEGIN
 END $$;
 
 GRANT SELECT ON rental, rental_extension TO tantu_app;
-GRANT SELECT, INSERT ON rental_chase TO tantu_app;
+GRANT SELECT ON rental_chase TO tantu_app;
+GRANT INSERT (plan_region, handover_id, number, happened_at, how, whom, outcome, promised_on, note, account_id) ON rental_chase TO tantu_app;
 GRANT INSERT (plan_region, handover_id, note) ON rental TO tantu_app;
 GRANT UPDATE (condition, return_note) ON rental TO tantu_app;
 GRANT INSERT (plan_region, handover_id, due_on, agreed_by, note) ON rental_extension TO tantu_app;
@@ -415,6 +416,12 @@ CREATE POLICY scope ON rental_extension USING (EXISTS (
     SELECT FROM rental r WHERE r.plan_region = rental_extension.plan_region AND r.handover_id = rental_extension.handover_id));
 CREATE POLICY scope ON rental_chase USING (EXISTS (
     SELECT FROM rental r WHERE r.plan_region = rental_chase.plan_region AND r.handover_id = rental_chase.handover_id));
+-- An auditor reads.
+CREATE POLICY adding_by_whom ON rental AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY changing_by_whom ON rental AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY adding_by_whom ON rental_extension AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY adding_by_whom ON rental_chase AS RESTRICTIVE FOR INSERT
+    WITH CHECK ((SELECT scope_role()) <> 'auditor' AND account_id = (SELECT scope_account()));
 CREATE POLICY reading ON rental_rule FOR SELECT USING (true);
 CREATE POLICY adding ON rental_rule FOR INSERT WITH CHECK (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));
 CREATE POLICY changing ON rental_rule FOR UPDATE USING (EXISTS (SELECT FROM plan p WHERE p.id = plan_id AND scope_manages(p.region)));

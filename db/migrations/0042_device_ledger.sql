@@ -441,5 +441,7 @@ CREATE POLICY scope ON device_ledger_total USING (
     CASE (SELECT scope_whose()) WHEN '' THEN region BETWEEN (SELECT scope_low()) AND (SELECT scope_high()) WHEN 'k' || centre_id THEN true ELSE false END);
 CREATE POLICY scope ON device_ledger_delta USING (
     CASE (SELECT scope_whose()) WHEN '' THEN region BETWEEN (SELECT scope_low()) AND (SELECT scope_high()) WHEN 'k' || centre_id THEN true ELSE false END);
+CREATE POLICY adding_by_whom ON rental_payment AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
+CREATE POLICY adding_by_whom ON rental_closing AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT scope_role()) <> 'auditor');
 REVOKE EXECUTE ON FUNCTION device_post, rental_accrue, rental_deposit_paid, device_ledger_fold FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION device_ledger_fold TO tantu_app;

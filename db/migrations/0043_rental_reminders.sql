@@ -102,9 +102,10 @@ CREATE FUNCTION masked_name(name text) RETURNS text LANGUAGE sql IMMUTABLE PARAL
     SELECT left(name, 1) || repeat('*', greatest(length(name) - 1, 0)) $$;
 CREATE FUNCTION masked_phone(phone text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT repeat('*', greatest(length(phone) - 2, 0)) || right(phone, least(2, length(phone) / 2)) $$;
+-- whole: with the name in clear, and for who may call, which an auditor does not, the number.
 CREATE FUNCTION loan_show(of_region int, wanted bigint, whole boolean) RETURNS SETOF loan_shown LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT NULL::text, NULL::text, h.id, i.code, h.item_id, i.model, (SELECT c.code FROM centre c WHERE c.id = h.centre_id), region_label(h.region),
-        h.person_id, CASE WHEN whole THEN n.name ELSE masked_name(n.name) END, CASE WHEN whole THEN h.phone ELSE masked_phone(h.phone) END,
+        h.person_id, CASE WHEN whole THEN n.name ELSE masked_name(n.name) END, CASE WHEN whole AND scope_role() <> 'auditor' THEN h.phone ELSE masked_phone(h.phone) END,
         coalesce(h.ended, 'open'), h.happened_at, h.due_at, CASE WHEN h.ended IS NULL THEN greatest(floor(extract(epoch FROM now() - h.due_at) / 3600), 0)::int END,
         h.ended_at, h.note, h.version
     FROM handover h LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id

@@ -116,7 +116,9 @@ def test_lists_are_masked_and_the_longest_overdue_is_first(world):
     assert row["hours_overdue"] in (4, 5)
     whole = world.manager.get(f"/device-loans/{six}")
     assert (whole["borrower"], whole["phone"]) == ("马小红", "13912345678")
-    assert world.database.sql("SELECT count(*) FROM access_record WHERE what = 'device loan' AND subject = %s", six) == [(1,)]
+    audited = world.people.auditor("640324").get(f"/device-loans/{six}")
+    assert (audited["borrower"], audited["phone"]) == ("马小红", "*********78")
+    assert world.database.sql("SELECT count(*) FROM access_record WHERE what = 'device loan' AND subject = %s", six) == [(2,)]
     for cursor in ("x", "1.x", "1"):
         for state in ("open", "overdue", "returned"):
             if (state, cursor) != ("returned", "1"):

@@ -186,6 +186,17 @@ def test_a_settlement_that_does_not_add_up_is_refused(world, body, status, code,
     assert world.centre.get(f"/rentals/{world.returned}")["state"] == "returned"
 
 
+def test_a_contract_is_settled_where_it_was_made_though_the_item_went_elsewhere(world):
+    rental = world.rent(began=5, deposit_paid=True)
+    give_back(world.centre, rental["id"])
+    other = world.new_centre()
+    world.database.sql("ALTER TABLE device_item DISABLE TRIGGER ALL; UPDATE device_item SET centre_id = (SELECT id FROM centre WHERE code = %s) WHERE code = %s;"
+                       "ALTER TABLE device_item ENABLE TRIGGER ALL", other.centre, rental["item"])
+    other.get(f"/rentals/{rental['id']}", expect=404)
+    assert world.centre.get(f"/rentals/{rental['id']}")["item"] is None
+    assert close(world.centre, rental["id"])["refund"] == DEPOSIT - SELF_PAID
+
+
 # --- around the API ---
 
 
@@ -242,6 +253,15 @@ def test_the_application_cannot_write_around_the_rules(world):
     for text, values in ((PAYMENT, (rental, "rent", 1, None)), (CLOSING, (rental, 0))):
         connection, cursor = app(world, other)
         refused(connection, cursor, text, *values, code="42501" if text == PAYMENT else "TT003")
+        connection.close()
+    # An auditor reads, whatever he writes to.
+    for text, values in ((PAYMENT, (rental, "rent", 1, None)), (CLOSING, (rental, 0)),
+                         ("INSERT INTO rental_extension (plan_region, handover_id, due_on, agreed_by) VALUES (640324000, %s, china_date(now()) + 90, 'a')", (rental,)),
+                         ("UPDATE rental SET return_note = 'a' WHERE handover_id = %s", (rental,)),
+                         ("INSERT INTO rental_chase (plan_region, handover_id, number, happened_at, how, whom, outcome, account_id) VALUES (640324000, %s, 1, now(), 'phone', 'a', 'other', 1)", (rental,))):
+        connection, cursor = app(world)
+        cursor.execute("SELECT set_config('tantu.role', 'auditor', true)")
+        refused(connection, cursor, text, *values, code="TT003" if text == CLOSING else "TT005" if "extension" in text else "42501")
         connection.close()
     assert held(world) == before
     give_back(world.centre, rental)
@@ -327,7 +347,7 @@ def test_of_many_closes_through_the_api_one_is_done(world):
 def test_deposits_hold_after_every_step_of_a_random_walk(world):
     dice, running, expected = random.Random(37), [], held(world)
     paid = {}
-    for _ in range(50):
+    for _ in range(36):
         what = dice.choice(["rent", "deposit", "reverse", "pay", "return", "lose", "close", "close", "extend"])
         rental = dice.choice(running) if running else None
         if what == "rent" and len(running) < 8 and len(world.free) > 5:
@@ -450,7 +470,7 @@ def test_figures_are_the_sums_of_the_entries_they_open_into(world):
         close(centre, rental, charges=CHARGES)
     county, wide = world.people.county("640324"), world.people.manager("640000")
     for folded in (False, True):
-        for client in (county, world.manager):
+        for client in [world.manager] if folded else [county]:
             for by, key in (("plan", PLAN), ("centre", CENTRE), ("month", MONTH), ("region", "'640324'")):
                 assert shown(client.pages("/device-ledger", by=by, limit=3)) == recounted(world, key), by
             assert shown(client.get("/device-ledger", query={"year": 2025, "by": "centre", "limit": 200}).items) == recounted(
@@ -466,7 +486,7 @@ def test_figures_are_the_sums_of_the_entries_they_open_into(world):
             for account in ACCOUNTS:
                 amounts = [entry["amount"] for entry in client.pages("/device-ledger/entries", account=account, limit=7, **query)]
                 assert sum(amounts) * (-1 if account in TURNED else 1) == figures[account], (query, account)
-        days = [entry["day"] for entry in county.pages("/device-ledger/entries", limit=50)]
+        days = [entry["day"] for entry in county.pages("/device-ledger/entries", limit=200)]
         assert days == sorted(days) and len(days) == world.database.sql("SELECT count(*) FROM device_entry")[0][0]
         world.database.sql("SELECT device_ledger_fold(1000000)")
     foreign = [world.people.county("630106"), world.people.manager("630000"), world.new_centre()]
