@@ -222,25 +222,26 @@ CREATE FUNCTION device_relation_through(first text, second text) RETURNS text LA
 -- What is known of other classes from this one: over links, and within an edition up and down its numbers (1222 is wider than 122203).
 -- A class that is reached in several ways is what the surest of them says.
 CREATE INDEX device_class_under ON device_class (scheme, edition, code COLLATE "C");
+-- (Whoever went up or down within an edition has all that is above or below, and goes on over links only.)
 CREATE FUNCTION device_class_known(of_scheme text, of_edition text, of_code text)
 RETURNS TABLE (scheme text, edition text, code text, relation text) LANGUAGE sql STABLE AS $$
     WITH RECURSIVE known AS (
-        SELECT c.scheme, c.edition, c.code, 'same'::text AS relation FROM device_class c
+        SELECT c.scheme, c.edition, c.code, 'same'::text AS relation, true AS by_link FROM device_class c
         WHERE c.scheme = of_scheme AND c.edition = of_edition AND c.code = of_code
         UNION
-        SELECT s.scheme, s.edition, s.code, device_relation_through(k.relation, s.relation)
+        SELECT s.scheme, s.edition, s.code, device_relation_through(k.relation, s.relation), s.by_link
         FROM known k CROSS JOIN LATERAL (
-            SELECT l.to_scheme AS scheme, l.to_edition AS edition, l.to_code AS code, l.relation FROM device_class_link l
+            SELECT l.to_scheme AS scheme, l.to_edition AS edition, l.to_code AS code, l.relation, true AS by_link FROM device_class_link l
             WHERE l.scheme = k.scheme AND l.edition = k.edition AND l.code = k.code
             UNION ALL
-            SELECT l.scheme, l.edition, l.code, device_relation_turned(l.relation) FROM device_class_link l
+            SELECT l.scheme, l.edition, l.code, device_relation_turned(l.relation), true FROM device_class_link l
             WHERE l.to_scheme = k.scheme AND l.to_edition = k.edition AND l.to_code = k.code
             UNION ALL
-            SELECT c.scheme, c.edition, c.code, 'wider' FROM generate_series(2, length(k.code) - 1) AS n JOIN device_class c
-                ON c.scheme = k.scheme AND c.edition = k.edition AND c.code = left(k.code, n)
+            SELECT c.scheme, c.edition, c.code, 'wider', false FROM generate_series(2, length(k.code) - 1) AS n JOIN device_class c
+                ON c.scheme = k.scheme AND c.edition = k.edition AND c.code = left(k.code, n) WHERE k.by_link
             UNION ALL
-            SELECT c.scheme, c.edition, c.code, 'narrower' FROM device_class c WHERE c.scheme = k.scheme AND c.edition = k.edition
-                AND c.code COLLATE "C" > k.code AND c.code COLLATE "C" < k.code || ':') AS s
+            SELECT c.scheme, c.edition, c.code, 'narrower', false FROM device_class c WHERE k.by_link AND k.relation IN ('same', 'narrower')
+                AND c.scheme = k.scheme AND c.edition = k.edition AND c.code COLLATE "C" > k.code AND c.code COLLATE "C" < k.code || ':') AS s
         WHERE device_relation_through(k.relation, s.relation) IS NOT NULL
     )
     SELECT DISTINCT ON (k.scheme, k.edition, k.code) k.scheme, k.edition, k.code, k.relation FROM known k
@@ -311,15 +312,15 @@ CREATE FUNCTION device_document_faults(given json) RETURNS TABLE (path text, fau
     ), labels AS MATERIALIZED (SELECT c.class FROM classes c UNION SELECT device_class_label(d.scheme, d.edition, d.code) FROM device_class d
     ), models AS MATERIALIZED (SELECT * FROM device_document_models(given)
     ), codes AS MATERIALIZED (
-        SELECT m.code, m.rent FROM models m UNION ALL
-        SELECT d.code, d.rent FROM device_model d WHERE NOT EXISTS (SELECT FROM models m WHERE m.code = d.code)
+        SELECT k.code, max(k.rent) AS rent FROM (SELECT m.code, m.rent FROM models m UNION ALL
+            SELECT d.code, d.rent FROM device_model d WHERE d.code NOT IN (SELECT m.code FROM models m)) AS k GROUP BY k.code
     ), found AS (
         SELECT 1 AS part, c.at, '/classes/' || c.at || '/class' AS path, CASE
             WHEN c.class !~ '^[a-z0-9_-]{1,32}/[0-9]{4}/[0-9]{2,8}$' THEN 'class_invalid'
             WHEN count(*) OVER (PARTITION BY c.class ORDER BY c.at) > 1 THEN 'given_twice' END AS fault FROM classes c
         UNION ALL
-        SELECT 2, l.at, '/links/' || l.at || CASE WHEN EXISTS (SELECT FROM labels k WHERE k.class = l.class) THEN '/to' ELSE '/class' END, CASE
-            WHEN NOT EXISTS (SELECT FROM labels k WHERE k.class = l.class) OR NOT EXISTS (SELECT FROM labels k WHERE k.class = l."to") THEN 'class_unknown'
+        SELECT 2, l.at, '/links/' || l.at || CASE WHEN l.class IN (SELECT k.class FROM labels k) THEN '/to' ELSE '/class' END, CASE
+            WHEN l.class NOT IN (SELECT k.class FROM labels k) OR l."to" NOT IN (SELECT k.class FROM labels k) THEN 'class_unknown'
             WHEN ((l.kept).scheme, (l.kept).edition) = ((l.kept).to_scheme, (l.kept).to_edition) THEN 'link_within_edition'
             WHEN count(*) OVER (PARTITION BY (l.kept).scheme, (l.kept).edition, (l.kept).code, (l.kept).to_scheme, (l.kept).to_edition, (l.kept).to_code
                                 ORDER BY l.at) > 1 THEN 'given_twice' END FROM device_document_links(given) l
@@ -330,15 +331,16 @@ CREATE FUNCTION device_document_faults(given json) RETURNS TABLE (path text, fau
             ('measure', CASE WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure) THEN 'measure_unknown'
                 WHEN NOT EXISTS (SELECT FROM measure s WHERE s.code = m.measure AND s.kind = 'device') THEN 'measure_not_device'
                 WHEN EXISTS (SELECT FROM device_model d WHERE d.code = m.code AND d.measure <> m.measure) AND device_model_in_use(m.code) THEN 'model_in_use' END),
-            ('class', CASE WHEN NOT EXISTS (SELECT FROM labels k WHERE k.class = m.class) THEN 'class_unknown' END),
+            ('class', CASE WHEN m.class NOT IN (SELECT k.class FROM labels k) THEN 'class_unknown' END),
             ('rent_subsidy', CASE WHEN m.rent_subsidy > m.rent THEN 'rent_subsidy_exceeds_rent' END)) AS w (field, fault)
         UNION ALL
         SELECT 4, t.at, '/terms/' || t.at || '/' || w.field, w.fault
-        FROM (SELECT t.*, count(*) OVER (PARTITION BY t.plan, t.model ORDER BY t.at) AS times FROM device_document_terms(given) t) AS t
+        FROM (SELECT t.*, k.code, k.rent AS model_rent, count(*) OVER (PARTITION BY t.plan, t.model ORDER BY t.at) AS times
+              FROM device_document_terms(given) t LEFT JOIN codes k ON k.code = t.model) AS t
         CROSS JOIN LATERAL (VALUES
             ('plan', CASE WHEN NOT EXISTS (SELECT FROM plan p WHERE p.code = t.plan) THEN 'plan_unknown' END),
-            ('model', CASE WHEN NOT EXISTS (SELECT FROM codes k WHERE k.code = t.model) THEN 'model_unknown' WHEN t.times > 1 THEN 'given_twice' END),
-            ('rent_subsidy', CASE WHEN t.rent_subsidy > coalesce(t.rent, (SELECT max(k.rent) FROM codes k WHERE k.code = t.model)) THEN 'rent_subsidy_exceeds_rent' END)
+            ('model', CASE WHEN t.code IS NULL THEN 'model_unknown' WHEN t.times > 1 THEN 'given_twice' END),
+            ('rent_subsidy', CASE WHEN t.rent_subsidy > coalesce(t.rent, t.model_rent) THEN 'rent_subsidy_exceeds_rent' END)
         ) AS w (field, fault)
     )
     SELECT f.path, f.fault FROM found f WHERE f.fault IS NOT NULL ORDER BY f.part, f.at, f.path $$;

@@ -17,8 +17,16 @@ WITH due AS (
 SELECT count(*) AS said FROM said;
 
 -- part: device_follow_up_row
-s.id, s.handover, s.kind, s.item, s.model, s.person, s.person_name, s.centre, s.plan, s.region, s.number, s.due_on, s.state, s.happened_at, s.done_at,
-       s.outcome, s.note, s.account, s.told_at, s.version, s.due_on::text || '.' || s.id AS _cursor
+f.id, f.handover_id AS handover, h.kind, i.code AS item, i.model, h.person_id AS person,
+       left(n.name, 1) || repeat('*', greatest(length(n.name) - 1, 1)) AS person_name, (SELECT c.code FROM centre c WHERE c.id = f.centre_id) AS centre,
+       (SELECT p.code FROM plan p WHERE p.id = f.plan_id) AS plan, region_label(f.region) AS region, f.number::int AS number, f.due_on, f.state, f.happened_at,
+       f.done_at, f.outcome, f.note, f.account_id AS account, f.told_at, f.version, f.due_on::text || '.' || f.id AS _cursor
+
+-- part: device_follow_up_of
+-- (As device_follow_up_shown, which a list would call row by row. An item that came back may be at another centre meanwhile.)
+LEFT JOIN handover h ON h.plan_region = f.plan_region AND h.id = f.handover_id
+LEFT JOIN device_item i ON i.plan_region = h.plan_region AND i.id = h.item_id
+LEFT JOIN person n ON n.plan_region = h.plan_region AND n.id = h.person_id
 
 -- part: device_follow_up_asked
 asked AS MATERIALIZED (
@@ -54,7 +62,8 @@ WITH {{device_follow_up_asked}}, plans AS MATERIALIZED (
     ORDER BY f.due_on, f.id LIMIT $6::int
 )
 SELECT {{device_follow_up_row}}
-FROM page f CROSS JOIN LATERAL device_follow_up_shown(f::device_follow_up, NULL, NULL) AS s ORDER BY s.due_on, s.id;
+FROM page f {{device_follow_up_of}}
+ORDER BY f.due_on, f.id LIMIT $6::int;
 
 -- name: device_follow_ups_of_centre :many
 -- The same of one centre: $7, or the caller's own
@@ -67,12 +76,13 @@ WITH {{device_follow_up_asked}}, page AS MATERIALIZED (
     ORDER BY f.due_on, f.id LIMIT $6::int
 )
 SELECT {{device_follow_up_row}}
-FROM page f CROSS JOIN LATERAL device_follow_up_shown(f::device_follow_up, NULL, NULL) AS s ORDER BY s.due_on, s.id;
+FROM page f {{device_follow_up_of}}
+ORDER BY f.due_on, f.id LIMIT $6::int;
 
 -- name: device_follow_ups_of_handover :many
 -- $1 fitting or rental
 SELECT {{device_follow_up_row}}
-FROM device_follow_up f CROSS JOIN LATERAL device_follow_up_shown(f, NULL, NULL) AS s
+FROM device_follow_up f {{device_follow_up_of}}
 WHERE f.plan_region = plan_region_of($1::bigint) AND f.handover_id = $1::bigint ORDER BY f.number;
 
 -- name: device_follow_up_get :one write
