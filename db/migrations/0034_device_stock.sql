@@ -82,12 +82,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     LEFT JOIN person p ON p.plan_region = h.plan_region AND p.id = h.person_id
     WHERE h.plan_region = of_region AND h.id = wanted AND device_seen(i) $$;
 
+-- What it was disinfected with, as the installation calls it (migration 0038; what it calls nothing, by its codes).
+CREATE FUNCTION disinfection_called(with_method text, with_agent text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce((SELECT m.name_zh FROM disinfection_method m WHERE m.method = with_method AND m.agent = with_agent), with_method || '　' || with_agent);
+END $$;
+CREATE FUNCTION recycling_reason_zh(y device_recycling) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE y.reason WHEN 'beyond_repair' THEN '无法修复' WHEN 'service_life_over' THEN '超过使用年限' WHEN 'unsafe' THEN '存在安全隐患'
+        WHEN 'incomplete' THEN '部件缺失' WHEN 'uneconomic' THEN '维修不经济' WHEN 'recalled' THEN '召回' WHEN 'other' THEN '其他' ELSE y.reason END
+        || CASE WHEN y.note <> '' THEN '：' || y.note ELSE '' END $$;
+
 -- The proof of an event, for people.
 CREATE FUNCTION device_event_proof(i device_item, e device_event) RETURNS json LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE
         WHEN e.action = 'take_in' THEN json_build_object('source', i.source, 'donor', i.donor)
-        WHEN e.action IN ('disinfect', 'disinfected') THEN (SELECT json_build_object('disinfection', d.id, 'method', d.method, 'agent', d.agent)
+        WHEN e.action IN ('disinfect', 'disinfected') THEN (SELECT json_build_object('disinfection', d.id, 'method', d.method, 'agent', d.agent,
+                'called', disinfection_called(d.method, d.agent))
             FROM device_disinfection d WHERE d.plan_region = e.plan_region AND d.id = e.reference)
         WHEN e.action = 'pass' THEN (SELECT json_build_object('inspection', s.id, 'grade', s.grade, 'checklist', s.checklist)
             FROM device_inspection s WHERE s.plan_region = e.plan_region AND s.id = e.reference)
@@ -138,7 +149,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
          FROM i JOIN handover h ON h.plan_region = i.plan_region AND h.item_id = i.id JOIN centre k ON k.id = h.centre_id
          CROSS JOIN LATERAL device_holder(h.plan_region, h.id) AS o),
         (SELECT json_agg(x.row ORDER BY x.at, x.id) FROM (
-            SELECT e.happened_at AS at, d.id, json_build_object('day', e.day, 'centre', e.centre, 'what', '洗消', 'says', d.method || '　' || d.agent) AS row
+            SELECT e.happened_at AS at, d.id, json_build_object('day', e.day, 'centre', e.centre, 'what', '洗消', 'says', disinfection_called(d.method, d.agent)) AS row
             FROM event e JOIN device_disinfection d ON d.plan_region = e.plan_region AND d.id = e.reference WHERE e.action = 'disinfected'
             UNION ALL
             SELECT s.happened_at, s.id, json_build_object('day', china_date(s.happened_at), 'centre', k.name, 'what', '检验', 'says',
@@ -155,7 +166,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
                     FROM device_transfer t JOIN centre f ON f.id = t.from_centre JOIN centre o ON o.id = t.to_centre
                     WHERE t.plan_region = e.plan_region AND t.id = e.reference) ELSE e.note END) ORDER BY e.version)
          FROM i, event e WHERE e.action IN ('take_in', 'send', 'receive', 'unsend', 'recall', 'lift', 'lose', 'find')),
-        (SELECT json_build_object('day', china_date(y.happened_at), 'centre', k.name, 'reason', y.reason, 'certificate', y.certificate, 'parts', (
+        (SELECT json_build_object('day', china_date(y.happened_at), 'centre', k.name, 'reason', recycling_reason_zh(y), 'certificate', y.certificate, 'parts', (
                 SELECT string_agg(p.name || coalesce('×' || p.quantity, ''), '、') FROM json_to_recordset(y.parts) AS p (name text, quantity text)))
          FROM i JOIN device_recycling y ON y.plan_region = i.plan_region AND y.item_id = i.id JOIN centre k ON k.id = y.centre_id WHERE i.state = 'recycled'),
         round(coalesce(sum(s.days) FILTER (WHERE s.to_state IN ('lent', 'fitted')), 0), 1),
@@ -422,7 +433,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         FROM stock_taking t JOIN (
             SELECT a AS l FROM stock_taking_line a WHERE a.plan_region = of_region AND a.taking_id = wanted AND codes IS NULL AND a.code > coalesce(after, '')
             UNION ALL
-            SELECT a FROM stock_taking_line a WHERE a.plan_region = of_region AND a.taking_id = wanted AND a.code = ANY (codes)) AS y ON true
+            SELECT o.a FROM unnest(codes) AS c CROSS JOIN LATERAL (SELECT a FROM stock_taking_line a
+                WHERE a.plan_region = of_region AND a.taking_id = wanted AND a.code = c LIMIT 1) AS o) AS y ON true
         LEFT JOIN LATERAL (SELECT o AS i FROM device_item o WHERE o.code = (y.l).code LIMIT 1) AS d ON true LEFT JOIN centre k ON k.id = (d.i).centre_id
         WHERE t.plan_region = of_region AND t.id = wanted AND scope_has(t.centre_id, t.region)) AS x
     WHERE only_result IS NULL OR x.result = only_result ORDER BY (x.l).code LIMIT most $$;

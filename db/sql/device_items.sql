@@ -26,7 +26,7 @@ asked AS MATERIALIZED (
     SELECT CASE WHEN $2::text IS NULL THEN scope_low() ELSE (SELECT x.place FROM region_code x WHERE x.code = $2::text) END AS low,
         CASE WHEN $2::text IS NULL THEN scope_high() ELSE (SELECT r.high FROM region_code x JOIN region r ON r.place = x.place WHERE x.code = $2::text) END AS high
 ), places AS MATERIALIZED (
-    SELECT k.id FROM asked a JOIN centre k ON k.region BETWEEN a.low AND a.high
+    SELECT k.id, k.plan_region FROM asked a JOIN centre k ON k.region BETWEEN a.low AND a.high
     WHERE ($1::text IS NULL OR k.code = $1::text) AND (scope_role() <> 'centre' OR k.id = scope_centre())
 ), states AS MATERIALIZED (
     SELECT s.state FROM unnest('{in_stock,reserved,lent,fitted,returned,disinfecting,inspecting,repairing,recycled,lost,recalled}'::text[]) AS s (state)
@@ -34,13 +34,21 @@ asked AS MATERIALIZED (
 )
 
 -- name: device_items_list :many
--- $6 after, $7 limit. At most a page is read of each centre, state and, if they are asked for, model.
-WITH {{items_asked}}, models AS MATERIALIZED (
+-- $6 after, $7 limit. At most a page is read: of each plan's region that is asked for as a whole and unfiltered, in the order of the primary
+-- key; of each other centre and state; or of each centre, model and state.
+WITH {{items_asked}}, wholes AS MATERIALIZED (
+    SELECT DISTINCT r.place FROM asked a JOIN plan p ON true JOIN region r ON r.place = p.region AND r.place >= a.low AND r.high <= a.high
+    WHERE scope_role() <> 'centre' AND $1::text IS NULL AND $3::text IS NULL AND $4::text IS NULL AND $5::text IS NULL
+), models AS MATERIALIZED (
     SELECT m.code FROM device_model m WHERE ($4::text IS NULL OR m.code = $4::text) AND ($5::text IS NULL OR m.measure = $5::text)
 ), page AS (
+    SELECT i.* FROM wholes w CROSS JOIN LATERAL (
+        SELECT i.* FROM device_item i WHERE i.plan_region = w.place AND i.id > CASE WHEN $6::bigint IS NULL THEN 0 ELSE $6::bigint END
+        ORDER BY i.id LIMIT $7::int) AS i
+    UNION ALL
     SELECT i.* FROM places p CROSS JOIN states s CROSS JOIN LATERAL (
         SELECT i.* FROM device_item i WHERE i.centre_id = p.id AND i.state = s.state AND i.id > CASE WHEN $6::bigint IS NULL THEN 0 ELSE $6::bigint END
-        ORDER BY i.id LIMIT $7::int) AS i WHERE $4::text IS NULL AND $5::text IS NULL
+        ORDER BY i.id LIMIT $7::int) AS i WHERE $4::text IS NULL AND $5::text IS NULL AND p.plan_region NOT IN (SELECT w.place FROM wholes w)
     UNION ALL
     SELECT i.* FROM places p CROSS JOIN models m CROSS JOIN states s CROSS JOIN LATERAL (
         SELECT i.* FROM device_item i WHERE i.centre_id = p.id AND i.model = m.code AND i.state = s.state

@@ -5,6 +5,10 @@ import json
 import re
 
 import pytest
+import step_centre
+import step_loop
+import step_rental
+import step_request
 import step_stock
 import stock_texts
 from harness import People
@@ -311,41 +315,44 @@ def test_what_a_holder_lost_is_not_found_in_stock(world):
 
 
 def test_the_life_of_an_item_is_printed(world):
-    taken, hand = item(world, serial=unique(), price=128000, batch="2024-03", acquired_on="2024-03-01"), world.hand
+    """A wheelchair rented at one centre, fitted at another, mended and recycled, as the parts of the way do it."""
+    a, b = (step_centre.set_up(world.people, region) for region in ("640324", "640324101"))
+    kind = step_centre.model(world.people.admin)
+    taken = step_stock.take_in(a, kind, serial=unique(), price=128000, batch="2024-03", acquired_on="2024-03-01")[0]
     path = f"/device-items/{taken['code']}/life"
-    answer, text = page(world.centre, path)
+    answer, text = page(a, path)
     check_page(text, answer)
-    assert "尚未使用" in text and "报废回收" not in text and recorded(world, taken, world.centre) == []
-    hand.sql("UPDATE device_item SET state_at = now() - interval '100 days' WHERE id = %s", taken["id"])
-    request, person = hand.request(world.manager, world.centre.centre, name="马<b>红")
-    first = hand.lend(taken, "", "rental", person, request, happened=ago(10))
-    hand.end(first)
-    hand.clean(taken)
-    sent = step_stock.transfer(world.centre, [taken], world.other.centre)
-    step_stock.receive(world.other, sent)
-    second = hand.lend(taken, "李四")
-    hand.end(second)
-    hand.clean(taken, "C")
-    hand.mend(taken, 12345)
-    hand.passes(taken, "C")
-    hand.recycle(taken, certificate := unique())
-    answer, text = page(world.other, path)
+    assert "尚未使用" in text and "报废回收" not in text and recorded(world, taken, a) == []
+    tenant, keeper = step_request.bring(world.manager, 2, **{"姓名": "马<b>红"})
+    request = step_request.open_request(world.county, tenant.person, centre=a.centre)
+    step_request.assess(a, request, "rental")
+    step_rental.give_back(a, step_rental.rent(a, request, taken["code"])["id"])
+    step_loop.clean(a, taken)
+    step_stock.receive(b, step_stock.transfer(a, [taken], b.centre))
+    step_request.granted(b, world.county, keeper, taken["code"])
+    step_loop.give_back(b, taken)
+    step_loop.disinfect(b, [taken], agent="alcohol_75")
+    step_loop.mend(b, step_loop.repair(b, taken, fault="轮胎破"), repairer="老李", parts=[{"name": "轮胎", "quantity": 2, "cost": 6000}])
+    step_loop.inspect(b, taken, grade="C")
+    recycled = step_loop.recycle(b, taken, "unsafe", note="车架断裂", parts=[{"name": "坐垫", "quantity": 1}])
+    answer, text = page(b, path)
     check_page(text, answer)
-    for word in (taken["code"], taken["serial"], "已报废回收", "购置入库", "马****", "李*", "租赁", "短借", "紫外线　84消毒液", "合格　B 级", "轮胎破", "轮胎×2",
-                 "老李", "123.45", "1,280.00", "1,403.45", "调出", "调入", f"{world.centre.centre} → {world.other.centre}", "车架断裂", certificate, "坐垫×1"):
+    cost = b.get(f"/device-items/{taken['id']}/events").items[-3]["proof"]["cost"]
+    yuan = "{:,.2f}".format
+    for word in (taken["code"], taken["serial"], "已报废回收", "购置入库", "马****", "租赁", "适配", "75% 乙醇擦拭两遍", "合格　B 级", "合格　C 级", "轮胎破", "轮胎×2",
+                 "老李", yuan(cost / 100), "1,280.00", yuan(1280 + cost / 100), "调出", "调入", "存在安全隐患：车架断裂", recycled["certificate"], "坐垫×1"):
         assert word in text, (word, text)
-    assert "马<b>红" not in text and "李四" not in text
-    assert recorded(world, taken, world.other) == ["life of a device"]
-    for who in (world.centre, world.far):  # it is no longer that centre's
+    assert cost > 0 and "马<b>红" not in text
+    assert recorded(world, taken, b) == ["life of a device", "holders of a device"]
+    for who in (a, world.far):  # it is no longer that centre's
         who.get(path, expect=404)
-    paper = printed(world.other, path)
+    paper = printed(b, path)
     assert paper.is_a4() and paper.pages == 1, paper.text
-    events = world.other.get(f"/device-items/{taken['id']}/events").items
+    events = b.get(f"/device-items/{taken['id']}/events").items
     assert [(event["holder"], event["person"], event["centre"]) for event in events if event["action"] == "issue"] == [
-        ("马****", None, world.centre.centre), ("李*", None, world.other.centre)]  # who the other centre's people are is not told
-    assert [event["proof"]["method"] for event in events if event["action"] == "disinfect"] == ["紫外线"] * 2
-    assert [(event["proof"]["from"], event["proof"]["to"]) for event in events if event["action"] in ("send", "receive")] == [
-        (world.centre.centre, world.other.centre)] * 2
+        ("马****", None, a.centre), ("马****", keeper.person, b.centre)]  # who the other centre's people are is not told
+    assert [event["proof"]["called"] for event in events if event["action"] == "disinfect"] == ["75% 乙醇擦拭两遍"] * 2
+    assert [(event["proof"]["from"], event["proof"]["to"]) for event in events if event["action"] in ("send", "receive")] == [(a.centre, b.centre)] * 2
 
 
 def test_days_are_counted_by_what_they_were_spent_on(world):
