@@ -22,6 +22,7 @@ class Somebody:
     id: int
     county: str
     need: str = "open"
+    assessed: bool = False
     requests: list = field(default_factory=list)
 
 
@@ -210,6 +211,7 @@ class Devices:
         if purpose is None and any(one.kind == "trial" and one.request is request and not one.ended for one in self.handovers):
             refused.add("request_on_trial")
         if not refused:
+            request.person.assessed = True
             request.purpose, request.state = purpose, "assessed" if purpose else "waiting"
             if not purpose:
                 self.let_go(request, who)
@@ -220,6 +222,27 @@ class Devices:
             if item.reserved is request:
                 item.reserved = None
                 item.happen("release", "in_stock", who)
+
+    def reserve(self, who, request, item):
+        """item None: lets go."""
+        if who.role not in ACTING:
+            return {"role_not_allowed"}
+        if not self.deals(who, request):
+            return {"not_found"}
+        held = next((one for one in self.items if one.reserved is request), None)
+        refused = set() if request.state in ("waiting", "assessed") else {"request_over"}
+        if item is None:
+            refused |= set() if held else {"nothing_reserved"}
+        elif item is not held:
+            refused |= {"device_unknown"} if not self.sees(who, item) else self.barred(item)
+            refused |= {code for code, holds in {"request_not_assessed": request.state != "assessed", "request_elsewhere": item.centre != request.centre,
+                                                 "device_unproved": item.transfer}.items() if holds}
+        if not refused and item is not held:
+            self.let_go(request, who)
+            if item:
+                item.reserved = request
+                item.happen("reserve", "reserved", who)
+        return refused
 
     # --- handing out ---
 
@@ -272,6 +295,29 @@ class Devices:
         if kind == "fitting":
             request.person.need = "met"
         return made
+
+    def keep(self, who, trial):
+        """What was tried."""
+        if who.role not in ACTING:
+            return {"role_not_allowed"}
+        request, item = trial.request, trial.item
+        if not self.deals(who, request):
+            return {"not_found"}
+        refused = {code for code, holds in {
+            "handover_over": trial.kind != "trial" or trial.ended, "request_not_assessed": request.state != "assessed",
+            "assessed_otherwise": request.purpose == "rental", "within_service_life": self.fitted(request.person),
+            "device_recalled": item.recalls}.items() if holds}
+        if not refused:
+            trial.kind, request.state, request.person.need = "fitting", "fulfilled", "met"
+            item.happen("keep", "fitted", who)
+            self.let_go(request, who)
+        return refused
+
+    def lend(self, who, item):
+        """For some hours, to somebody who passes by."""
+        if who.role not in ACTING:
+            return {"role_not_allowed"}
+        return self.barred(item) if self.sees(who, item) else {"device_unknown"}
 
     def pay(self, who, rental, amount):
         if who.role not in ACTING:
@@ -568,3 +614,10 @@ class Devices:
         """Of the people with a device need, how many were fitted."""
         people = [person for person in self.people if county in (None, person.county)]
         return len(people), sum(self.fitted(person) for person in people)
+
+    def served(self):
+        """People by service, each once; and in all."""
+        given = {kind: {one.request.person for one in self.handovers if one.request and one.kind == kind and (kind == "rental" or one.ended != "returned")}
+                 for kind in ("fitting", "rental")}
+        given["assessment"] = {person for person in self.people if person.assessed}
+        return {"all": len(set().union(*given.values())), "repair": 0, "loan": 0, **{service: len(people) for service, people in given.items()}}

@@ -32,14 +32,14 @@ class Walk:
 
     def who(self, centre=None):
         """Somebody who may act for that centre; now and then anybody at all."""
-        if self.likely(0.12):
+        if self.likely(0.18):
             return self.random.choice(self.people)
         return self.random.choice([who for who in self.people if who.role in ACTING and self.model.runs(who, centre)])
 
     def item(self, *states, centre=None):
         """One in these states; now and then, or when there is none, any."""
         fit = [item for item in self.model.items if item.state in states and centre in (None, item.centre) and not item.transfer]
-        return self.random.choice(self.model.items if not fit or self.likely(0.15) else fit)
+        return self.random.choice(self.model.items if not fit or self.likely(0.25) else fit)
 
     def last(self, things, count=40):
         return self.random.choice(things[-count:]) if things else None
@@ -134,7 +134,7 @@ class Walk:
 
     def request(self, *states, centre=None, purpose=None):
         """One in these states; now and then any; None: there is none."""
-        wild = self.model.requests and self.likely(0.1)
+        wild = self.model.requests and self.likely(0.2)
         fit = self.model.requests if wild else [one for one in self.model.requests if one.state in states and centre in (None, one.centre)
                                                 and purpose in (None, one.purpose)]
         return self.random.choice(fit) if fit else None
@@ -158,22 +158,48 @@ class Walk:
 
     def do_out(self, item):
         """Mostly to somebody whom its centre serves and who was assessed; some are for rent, some to keep."""
-        kind = self.some("fitting", "rental", "rental")
-        request = self.request("assessed", centre=item.centre, purpose=kind)
+        kind = self.some("fitting", "rental", "rental", "trial", "loan", "reserve")
+        if kind == "loan":
+            return self.do_lend(item)
+        request = self.request("assessed", centre=item.centre, purpose="fitting" if kind == "trial" and self.likely(0.8) else kind if kind in (
+            "fitting", "rental") else None)
         if not request:
             waiting = [one for one in self.model.requests if one.state == "waiting" and one.centre == item.centre]
             return self.do_assess(request=self.random.choice(waiting)) if waiting else self.do_ask()
+        if item.state == "reserved" and self.likely(0.6):
+            request = item.reserved
+            kind = request.purpose if kind == "fitting" or kind == "rental" else kind
         who = self.who(item.centre)
-        self.touched.append(item)
+        self.touched += [item, *(one for one in self.model.items if one.reserved is request and one is not item)]
+        if kind == "reserve":
+            return self.do_reserve(who, request, item)
         refused = self.model.hand_over(who, request, item, kind)
         body = {"request": request.id, "item": self.named(item)}
         paid = kind == "rental" and self.likely(0.5)
         if kind == "fitting":
             answer = self.call(who, "POST", "/fittings", {**body, "signature": SIGNATURE})
+        elif kind == "trial":
+            answer = self.call(who, "POST", "/trials", {**body, "due_at": step_loop.minutes_ago(-10000)})
         else:
             answer = self.call(who, "POST", "/rentals", {**body, "months": 1, "deposit_paid": paid})
         if self.agree(f"{kind} {who.name} {item.code} {item.state} {request.id % 1000} {request.state}", refused, answer):
             self.model.handed(who, answer["id"], request, item, kind, DEPOSIT if paid else 0)
+        return None
+
+    def do_lend(self, item):
+        who = self.who(item.centre)
+        self.touched.append(item)
+        answer = self.call(who, "POST", "/device-loans", {"item": self.named(item), "borrower": "路人", "phone": "13900000000"})
+        if self.agree(f"lend {who.name} {item.code} {item.state}", self.model.lend(who, item), answer):
+            self.model.handed(who, answer["id"], None, item, "loan")
+
+    def do_reserve(self, who, request, item):
+        if self.likely(0.2):
+            answer = self.call(who, "POST", f"/device-requests/{request.id}/reservation/release")
+            self.agree(f"release {who.name} {request.id % 1000}", self.model.reserve(who, request, None), answer)
+        else:
+            answer = self.call(who, "POST", f"/device-requests/{request.id}/reservation", {"item": self.named(item)})
+            self.agree(f"reserve {who.name} {request.id % 1000} {request.state} {item.code} {item.state}", self.model.reserve(who, request, item), answer)
 
     # --- and back ---
 
@@ -183,6 +209,10 @@ class Walk:
         holder = item.holder or item.lost_by
         if holder and holder.kind == "rental" and self.likely(0.4):
             return self.end_rental(who, holder)
+        if holder and holder.kind == "trial" and self.likely(0.5):
+            answer = self.call(who, "POST", f"/trials/{holder.id}/keep", {"signature": SIGNATURE})
+            self.agree(f"keep {who.name} {item.code} {item.state}", self.model.keep(who, holder), answer)
+            return None
         answer = self.call(who, "POST", "/device-returns", {"item": self.named(item), "condition": self.some("good", "worn")})
         self.agree(f"return {who.name} {item.code} {item.state}", self.model.give_back(who, item), answer)
         return self.do_undo(item) if self.likely(0.12) else None
