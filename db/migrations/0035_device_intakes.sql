@@ -5,6 +5,7 @@
 CREATE INDEX device_item_scanned ON device_item (serial) WHERE serial <> ''; -- a scanner does not know of which model it is
 
 -- --- scans ---
+-- (plpgsql, also where a SELECT is all: a connection keeps the plans of those, and makes those of SQL functions at every call.)
 
 -- Which request does what to a thing. held: how somebody has the item ('none', if nobody), or what a request was assessed for; '': that does
 -- not matter. What stands in braces the answer fills in as far as it knows it (a reservation's request it does not).
@@ -70,9 +71,11 @@ BEGIN
     RETURN path;
 END $$;
 -- What may be done to a thing in that state; nothing by who only reads.
-CREATE FUNCTION scan_ways(of_thing text, state text, how text, names jsonb) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(json_build_object('action', w.does, 'method', w.method, 'path', scan_path(w.path, names)) ORDER BY w.does), '[]')
-    FROM scan_way() AS w WHERE w.thing = of_thing AND w.action = state AND w.held IN ('', how) AND scope_role() IN ('centre', 'county', 'manager') $$;
+CREATE FUNCTION scan_ways(of_thing text, state text, how text, names jsonb) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(json_agg(json_build_object('action', w.does, 'method', w.method, 'path', scan_path(w.path, names)) ORDER BY w.does), '[]')
+    FROM scan_way() AS w WHERE w.thing = of_thing AND w.action = state AND w.held IN ('', how) AND scope_role() IN ('centre', 'county', 'manager'));
+END $$;
 
 -- Why it may not be handed to anybody now; NULL: it may (to whom it is reserved for, if it is).
 CREATE FUNCTION scan_issue_refusal(i device_item) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -86,8 +89,9 @@ BEGIN
 END $$;
 
 -- What may be done to it now by who asks, and by which request. On its way, its destination receives, and who sent takes back.
-CREATE FUNCTION scan_may(i device_item, held text) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(json_build_object('action', a.action, 'does', w.does, 'method', w.method, 'path', scan_path(w.path, jsonb_build_object(
+CREATE FUNCTION scan_may(i device_item, held text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(json_agg(json_build_object('action', a.action, 'does', w.does, 'method', w.method, 'path', scan_path(w.path, jsonb_build_object(
         'item', i.code, 'handover', i.handover_id, 'request', i.request_id, 'transfer', i.transfer_id, 'recall', i.recall_id,
         'disinfection', CASE WHEN i.state = 'disinfecting' THEN (SELECT e.reference FROM device_event e WHERE e.plan_region = i.plan_region AND e.item_id = i.id
             AND e.action = 'disinfect' ORDER BY e.version DESC LIMIT 1) END,
@@ -99,7 +103,8 @@ CREATE FUNCTION scan_may(i device_item, held text) RETURNS json LANGUAGE sql STA
     WHERE (a.action <> 'issue' OR scan_issue_refusal(i) IS NULL)
       AND (a.action <> 'serviced' OR (w.does = 'mended') = (r.repair IS NOT NULL)) -- at its holder's: begun, then ended
       AND (w.does <> 'loan' OR (i.state = 'in_stock' AND (SELECT m.loan_hours FROM device_model m WHERE m.code = i.model) IS NOT NULL))
-      AND CASE WHEN scope_role() <> 'centre' THEN true WHEN a.action = 'receive' THEN i.bound_for = scope_centre() ELSE i.centre_id = scope_centre() END $$;
+      AND CASE WHEN scope_role() <> 'centre' THEN true WHEN a.action = 'receive' THEN i.bound_for = scope_centre() ELSE i.centre_id = scope_centre() END);
+END $$;
 
 CREATE FUNCTION scan_item(i device_item) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -131,40 +136,49 @@ BEGIN
 END $$;
 
 -- An item that is not the asker's but lies within the reach of his plan (a lost wheelchair is brought to the wrong door): whose it is, and no more.
-CREATE FUNCTION scan_elsewhere(wanted text[]) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT json_build_object('centre', k.code, 'name', k.name, 'phone', k.phone)
+CREATE FUNCTION scan_elsewhere(wanted text[]) RETURNS json LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT json_build_object('centre', k.code, 'name', k.name, 'phone', k.phone)
     FROM device_item i JOIN centre k ON k.id = i.centre_id JOIN region plan_place ON plan_place.place = i.plan_region
     WHERE i.code = ANY (wanted) AND CASE
         WHEN scope_role() = 'centre' THEN i.plan_region = (SELECT c.plan_region FROM centre c WHERE c.id = scope_centre())
         ELSE scope_sees_region() AND scope_low() BETWEEN plan_place.place AND plan_place.high END
-    ORDER BY i.code = wanted[1] DESC LIMIT 1 $$;
+    ORDER BY i.code = wanted[1] DESC LIMIT 1);
+END $$;
 
-CREATE FUNCTION scan_request(r device_request) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', r.id, 'state', r.state, 'measure', r.measure, 'name_zh', m.name_zh, 'assessed_for', r.assessed_for,
+CREATE FUNCTION scan_request(r device_request) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', r.id, 'state', r.state, 'measure', r.measure, 'name_zh', m.name_zh, 'assessed_for', r.assessed_for,
         'centre', k.code, 'person', r.person_id, 'name', name_masked(p.name), 'created_at', r.created_at, 'version', r.version,
         'reserved', (SELECT coalesce(json_agg(DISTINCT i.code), '[]') FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
             WHERE e.plan_region = r.plan_region AND e.reference = r.id AND e.action = 'reserve' AND i.request_id = r.id),
         'may', scan_ways('request', r.state, coalesce(r.assessed_for, ''), jsonb_build_object('request', r.id)))
     FROM measure m LEFT JOIN centre k ON k.id = r.centre_id LEFT JOIN person p ON p.plan_region = r.plan_region AND p.id = r.person_id
-    WHERE m.code = r.measure $$;
+    WHERE m.code = r.measure);
+END $$;
 
-CREATE FUNCTION scan_handover(h handover) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', h.id, 'kind', h.kind, 'item', i.code, 'model', i.model, 'name_zh', m.name_zh, 'name', o.name, 'person', o.person,
+CREATE FUNCTION scan_handover(h handover) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', h.id, 'kind', h.kind, 'item', i.code, 'model', i.model, 'name_zh', m.name_zh, 'name', o.name, 'person', o.person,
         'request', h.request_id, 'since', h.happened_at, 'due_at', h.due_at, 'overdue', coalesce(h.due_at < now() AND h.ended IS NULL, false),
         'ended', h.ended, 'ended_at', h.ended_at, 'closed_at', h.closed_at, 'version', h.version,
         'may', CASE WHEN h.ended IS NULL THEN (SELECT json_agg(x) FROM (SELECT json_array_elements(scan_may(i, h.kind)) AS x
                 UNION ALL SELECT json_array_elements(scan_ways('handover', 'open', h.kind, jsonb_build_object('handover', h.id)))) AS m)
             WHEN h.closed_at IS NULL THEN scan_ways('handover', 'over', h.kind, jsonb_build_object('handover', h.id)) ELSE '[]' END)
     FROM device_item i JOIN device_model m ON m.code = i.model LEFT JOIN device_holder(h.plan_region, h.id) AS o ON true
-    WHERE i.plan_region = h.plan_region AND i.id = h.item_id $$;
+    WHERE i.plan_region = h.plan_region AND i.id = h.item_id);
+END $$;
 
 -- The codes of what an event of that kind names as its proof, at most 200.
-CREATE FUNCTION scan_items_of(of_region int, wanted bigint, what text) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT coalesce(json_agg(i.code ORDER BY i.id), '[]') FROM (
+CREATE FUNCTION scan_items_of(of_region int, wanted bigint, what text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT coalesce(json_agg(i.code ORDER BY i.id), '[]') FROM (
         SELECT i.code, i.id FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
-        WHERE e.plan_region = of_region AND e.reference = wanted AND e.action = what ORDER BY i.id LIMIT 200) AS i $$;
-CREATE FUNCTION scan_transfer(t device_transfer) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at, 'items', scan_items_of(t.plan_region, t.id, 'send'), 'on_way', w.on_way,
+        WHERE e.plan_region = of_region AND e.reference = wanted AND e.action = what ORDER BY i.id LIMIT 200) AS i);
+END $$;
+CREATE FUNCTION scan_transfer(t device_transfer) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', t.id, 'from', f.code, 'to', g.code, 'sent_at', t.sent_at, 'items', scan_items_of(t.plan_region, t.id, 'send'), 'on_way', w.on_way,
         'may', CASE WHEN w.on_way = 0 THEN '[]'
             WHEN scope_role() = 'centre' THEN scan_ways('transfer', CASE WHEN g.id = scope_centre() THEN 'receive' ELSE 'unsend' END, '', w.names)
             ELSE (SELECT json_agg(x) FROM (SELECT json_array_elements(scan_ways('transfer', 'receive', '', w.names)) AS x
@@ -172,16 +186,21 @@ CREATE FUNCTION scan_transfer(t device_transfer) RETURNS json LANGUAGE sql STABL
     FROM centre f, centre g, LATERAL (SELECT count(*) AS on_way, jsonb_build_object('transfer', t.id) AS names
         FROM device_event e JOIN device_item i ON i.plan_region = e.plan_region AND i.id = e.item_id
         WHERE e.plan_region = t.plan_region AND e.reference = t.id AND e.action = 'send' AND i.transfer_id = t.id) AS w
-    WHERE f.id = t.from_centre AND g.id = t.to_centre $$;
-CREATE FUNCTION scan_disinfection(d device_disinfection) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', d.id, 'centre', k.code, 'method', d.method, 'agent', d.agent, 'began_at', d.began_at, 'ended_at', d.ended_at,
+    WHERE f.id = t.from_centre AND g.id = t.to_centre);
+END $$;
+CREATE FUNCTION scan_disinfection(d device_disinfection) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', d.id, 'centre', k.code, 'method', d.method, 'agent', d.agent, 'began_at', d.began_at, 'ended_at', d.ended_at,
         'items', scan_items_of(d.plan_region, d.id, 'disinfect'), 'version', d.version,
         'may', CASE WHEN d.ended_at IS NULL THEN scan_ways('disinfection', 'open', '', jsonb_build_object('disinfection', d.id)) ELSE '[]' END)
-    FROM centre k WHERE k.id = d.centre_id $$;
-CREATE FUNCTION scan_taking(t stock_taking) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', t.id, 'centre', k.code, 'shelf', t.shelf, 'model', t.model, 'state', t.state, 'began_at', t.began_at, 'ended_at', t.ended_at,
+    FROM centre k WHERE k.id = d.centre_id);
+END $$;
+CREATE FUNCTION scan_taking(t stock_taking) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', t.id, 'centre', k.code, 'shelf', t.shelf, 'model', t.model, 'state', t.state, 'began_at', t.began_at, 'ended_at', t.ended_at,
         'version', t.version, 'may', scan_ways('taking', t.state, '', jsonb_build_object('taking', t.id)))
-    FROM centre k WHERE k.id = t.centre_id $$;
+    FROM centre k WHERE k.id = t.centre_id);
+END $$;
 
 -- Whom a citizen ID names, for who serves him: an office his region, a centre whoever asked it for something or has or had something of it.
 -- That he was looked up is recorded.
@@ -207,12 +226,14 @@ BEGIN
     END LOOP;
     RETURN NULL;
 END $$;
-CREATE FUNCTION scan_person(p person) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_object('id', p.id, 'name', name_masked(p.name), 'category', p.category, 'level', p.level, 'may', scan_ways('person', '', '', '{}'),
+CREATE FUNCTION scan_person(p person) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_object('id', p.id, 'name', name_masked(p.name), 'category', p.category, 'level', p.level, 'may', scan_ways('person', '', '', '{}'),
         'holds', (SELECT coalesce(json_agg(scan_handover(h) ORDER BY h.id), '[]') FROM handover h
             WHERE h.plan_region = p.plan_region AND h.person_id = p.id AND h.ended IS NULL),
         'requests', (SELECT coalesce(json_agg(scan_request(r) ORDER BY r.id), '[]') FROM device_request r
-            WHERE r.plan_region = p.plan_region AND r.person_id = p.id AND r.state IN ('waiting', 'assessed'))) $$;
+            WHERE r.plan_region = p.plan_region AND r.person_id = p.id AND r.state IN ('waiting', 'assessed'))));
+END $$;
 
 -- What a scan found: what cannot be is left NULL.
 CREATE TYPE scan_answer AS (kind text, items json, person json, request json, handover json, transfer json, disinfection json, taking json, elsewhere json);
