@@ -237,8 +237,8 @@ RETURNS TABLE (scheme text, edition text, code text, relation text) LANGUAGE sql
             SELECT l.scheme, l.edition, l.code, device_relation_turned(l.relation), true FROM device_class_link l
             WHERE l.to_scheme = k.scheme AND l.to_edition = k.edition AND l.to_code = k.code
             UNION ALL
-            SELECT c.scheme, c.edition, c.code, 'wider', false FROM generate_series(2, length(k.code) - 1) AS n JOIN device_class c
-                ON c.scheme = k.scheme AND c.edition = k.edition AND c.code = left(k.code, n) WHERE k.by_link
+            SELECT c.scheme, c.edition, c.code, 'wider', false FROM device_class c WHERE k.by_link AND c.scheme = k.scheme AND c.edition = k.edition
+                AND c.code IN (left(k.code, 2), left(k.code, 3), left(k.code, 4), left(k.code, 5), left(k.code, 6), left(k.code, 7)) AND c.code <> k.code
             UNION ALL
             SELECT c.scheme, c.edition, c.code, 'narrower', false FROM device_class c WHERE k.by_link AND k.relation IN ('same', 'narrower')
                 AND c.scheme = k.scheme AND c.edition = k.edition AND c.code COLLATE "C" > k.code AND c.code COLLATE "C" < k.code || ':') AS s
