@@ -25,7 +25,7 @@ class World:
         self.manager, self.county = self.people.manager("640324"), self.people.county("640324")
         self.centre, self.other = step_centre.set_up(self.people), step_centre.set_up(self.people)
         self.model = step_centre.model(admin)
-        self.needy = step_request.bring(self.manager, 40)
+        self.needy = step_request.bring(self.manager, 44)
 
     def item(self, **columns):
         return step_stock.take_in(self.centre, self.model, **columns)[0]
@@ -103,6 +103,19 @@ def test_one_person_is_granted_one_of_many_items(world):
     answers = crowd(*[(world.centre, "/fittings", {"request": request, "item": item["code"]}) for item in items])
     assert len(won(answers)) == 1 and refusals(answers) <= {"request_not_assessed", "device_out", "within_service_life"}
     assert sorted(world.seen(item)["state"] for item in items).count("fitted") == 1
+
+
+def test_an_item_is_lent_reserved_or_rented(world):
+    """Two requests want it kept back, a third to rent it, and somebody who passes by to borrow it."""
+    item, kept, wanted, rental = world.item(), world.request(), world.request(), world.request("rental")
+    ways = [(world.centre, "/device-loans", {"item": item["code"], "borrower": "路人", "phone": "13900000000"}),
+            (world.centre, f"/device-requests/{kept}/reservation", {"item": item["code"]}), (world.county, f"/device-requests/{wanted}/reservation", {"item": str(item["id"])}),
+            (world.centre, "/rentals", {"request": rental, "item": item["code"], "months": 1})]
+    answers = crowd(*ways)
+    # What is kept back for a request already is so: asking again for the same is no other reservation.
+    assert len(set(won(answers))) == 1 and (len(won(answers)) == 1 or won(answers)[0] in (1, 2))
+    assert refusals(answers) <= {"device_out", "device_reserved", "request_not_assessed", "request_over"}
+    assert world.actions(item) in (["take_in", "issue"], ["take_in", "reserve"])
 
 
 def test_a_return_is_written_down_once(world):
