@@ -54,7 +54,7 @@ class Import:
     def empty(self, schema):
         g = self.ground
         tables = ", ".join(f"{schema}.{name}" for name in TABLES)
-        g.sql(f"TRUNCATE {tables}" + (", needs_import, total, total_history CASCADE" if schema == "public" else ", peer.file"))
+        g.sql(f"TRUNCATE {tables}" + (", needs_import, total, total_history, device_effect, device_delta, device_total CASCADE" if schema == "public" else ", peer.file"))
         g.sql("VACUUM")
         g.sql("CHECKPOINT")
 

@@ -186,10 +186,12 @@ BEGIN
 END $$;
 
 -- Needs that are new. Of people who came in this very transaction (an import) there is nothing else yet to be asked; nobody else sees them, so
--- it is their household that must not move away under them.
+-- it is their household, if that was there before, that must not move away under them.
 CREATE FUNCTION device_needs_come() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET enable_nestloop = on SET enable_seqscan = on AS $$
 DECLARE
+    others boolean;
+    old_homes bigint[];
     other record;
 BEGIN
     IF NOT EXISTS (SELECT FROM fresh f WHERE f.kind = 'device') THEN
@@ -197,24 +199,30 @@ BEGIN
     END IF;
     INSERT INTO need_standing (plan_region, need_id, day, counts)
     SELECT f.plan_region, f.id, china_date(f.created_at), false FROM fresh f WHERE f.kind = 'device' AND f.state = 'dropped';
-    PERFORM FROM household h WHERE (h.plan_region, h.id) IN (
-        SELECT f.plan_region, f.household_id FROM fresh f JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id
-        WHERE f.kind = 'device' AND p.created_at = now()) AND h.created_at <> now() ORDER BY h.plan_region, h.id FOR SHARE;
+    SELECT bool_or(p.created_at <> now() OR f.created_at <> now() OR p.merged_into IS NOT NULL),
+           array_agg(DISTINCT h.id) FILTER (WHERE p.created_at = now() AND h.created_at <> now())
+    INTO others, old_homes FROM fresh f JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id
+    JOIN household h ON h.plan_region = p.plan_region AND h.id = p.household_id WHERE f.kind = 'device';
+    IF old_homes IS NOT NULL THEN
+        PERFORM FROM household h WHERE (h.plan_region, h.id) IN (SELECT plan_region_of(x), x FROM unnest(old_homes) AS x) ORDER BY h.plan_region, h.id FOR SHARE;
+    END IF;
     WITH plain AS (
         INSERT INTO device_effect (plan_region, person_id, measure, day, region, n)
-        SELECT DISTINCT p.plan_region, p.id, 'needing', china_date(now()), h.region, 1
-        FROM fresh f JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id
+        SELECT p.plan_region, p.id, 'needing', china_date(now()), h.region, 1
+        FROM (SELECT DISTINCT f.plan_region, f.person_id FROM fresh f WHERE f.kind = 'device' AND f.state <> 'dropped' AND f.created_at = now()) AS f
+        JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id AND p.created_at = now() AND p.merged_into IS NULL
         JOIN household h ON h.plan_region = p.plan_region AND h.id = p.household_id
-        WHERE f.kind = 'device' AND f.state <> 'dropped' AND f.created_at = now() AND p.created_at = now() AND p.merged_into IS NULL
         ON CONFLICT DO NOTHING RETURNING plan_region, region, day
     )
     INSERT INTO device_delta (plan_region, measure, region, day, n)
     SELECT p.plan_region, 'needing', p.region, p.day, count(*) FROM plain p GROUP BY 1, 3, 4;
-    FOR other IN SELECT f.plan_region, array_agg(DISTINCT f.person_id) AS people FROM fresh f
-            JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id
-            WHERE f.kind = 'device' AND (p.created_at <> now() OR f.created_at <> now() OR p.merged_into IS NOT NULL) GROUP BY 1 LOOP
-        PERFORM device_settle(other.plan_region, other.people);
-    END LOOP;
+    IF others THEN
+        FOR other IN SELECT f.plan_region, array_agg(DISTINCT f.person_id) AS people FROM fresh f
+                JOIN person p ON p.plan_region = f.plan_region AND p.id = f.person_id
+                WHERE f.kind = 'device' AND (p.created_at <> now() OR f.created_at <> now() OR p.merged_into IS NOT NULL) GROUP BY 1 LOOP
+            PERFORM device_settle(other.plan_region, other.people);
+        END LOOP;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER figures_come AFTER INSERT ON need REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION device_needs_come();

@@ -82,27 +82,26 @@ ORDER BY p.id;
 -- Who has a device need on a day, or who of them waits: $3 needing or waiting, $4 day (NULL: today), $5 after, $6 limit
 {{asked}}
 SELECT {{person_columns}}
-    SELECT e.plan_region, e.person_id, {{counted_there}}
-    FROM asked a JOIN device_effect e ON e.plan_region = a.whole AND e.measure = 'needing' AND e.person_id > coalesce($5::bigint, 0)
-        AND (e.region >= a.place AND e.region <= a.high) IS TRUE
-        AND (e.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END) IS TRUE
-    GROUP BY a.whole, a.today, a.place, a.high, e.plan_region, e.person_id
-    HAVING sum(e.n) > 0 AND ($3::text = 'needing' OR NOT EXISTS (
-        SELECT FROM device_effect o WHERE o.plan_region = e.plan_region AND o.person_id = e.person_id AND o.measure = 'fitted'
-            AND o.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END AND o.region BETWEEN a.place AND a.high
-        GROUP BY o.person_id HAVING sum(o.n) > 0))
-    ORDER BY e.person_id LIMIT $6::int
+    SELECT e.* FROM asked a CROSS JOIN LATERAL (
+        SELECT e.plan_region, e.person_id, {{counted_there}} FROM device_effect e
+        WHERE e.plan_region = a.whole AND e.measure = 'needing' AND e.person_id > CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END
+          AND (e.region >= a.place AND e.region <= a.high) IS TRUE AND (e.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END) IS TRUE
+        GROUP BY e.plan_region, e.person_id
+        HAVING sum(e.n) > 0 AND ($3::text = 'needing' OR coalesce((SELECT sum(o.n) FROM device_effect o
+            WHERE o.plan_region = e.plan_region AND o.person_id = e.person_id AND o.measure = 'fitted' AND o.region >= a.place AND o.region <= a.high
+              AND o.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END), 0) = 0)
+        ORDER BY e.person_id LIMIT $6::int) AS e
 {{person_joins}}
 
 -- name: device_people :many
 -- Who is fitted, or rents, on a day: $3 fitted or rented, $4 day (NULL: today), $5 after, $6 limit
 {{asked}}
 SELECT {{person_columns}}
-    SELECT e.plan_region, e.person_id, {{counted_there}}
-    FROM asked a JOIN device_effect e ON e.plan_region = a.whole AND e.measure = $3::text AND e.measure <> 'needing' AND e.person_id > coalesce($5::bigint, 0)
-        AND (e.region >= a.place AND e.region <= a.high) IS TRUE
-        AND (e.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END) IS TRUE
-    GROUP BY a.whole, e.plan_region, e.person_id HAVING sum(e.n) > 0 ORDER BY e.person_id LIMIT $6::int
+    SELECT e.* FROM asked a CROSS JOIN LATERAL (
+        SELECT e.plan_region, e.person_id, {{counted_there}} FROM device_effect e
+        WHERE e.plan_region = a.whole AND e.measure = $3::text AND e.measure <> 'needing' AND e.person_id > CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END
+          AND (e.region >= a.place AND e.region <= a.high) IS TRUE AND (e.day <= CASE WHEN $4::date IS NULL THEN a.today ELSE $4::date END) IS TRUE
+        GROUP BY e.plan_region, e.person_id HAVING sum(e.n) > 0 ORDER BY e.person_id LIMIT $6::int) AS e
 {{person_joins}}
 
 -- part: of_year
@@ -125,12 +124,12 @@ GROUP BY s.n, s.service, y.year ORDER BY s.n;
 -- Who they are: $4 service, $5 after, $6 limit
 {{asked}}
 SELECT {{person_columns}}
-    SELECT e.plan_region, e.person_id, {{counted_there}}
-    FROM asked a CROSS JOIN LATERAL {{of_year}}
-    JOIN device_effect e ON e.plan_region = a.whole AND e.measure = CASE $4::text WHEN 'all' THEN 'served' ELSE 'served_' || $4::text END
-        AND e.measure <> 'needing' AND e.person_id > coalesce($5::bigint, 0) AND (e.region >= a.place AND e.region <= a.high) IS TRUE
-        AND (e.day BETWEEN y.since AND y.until) IS TRUE
-    GROUP BY a.whole, e.plan_region, e.person_id HAVING sum(e.n) > 0 ORDER BY e.person_id LIMIT $6::int
+    SELECT e.* FROM asked a CROSS JOIN LATERAL {{of_year}} CROSS JOIN LATERAL (
+        SELECT e.plan_region, e.person_id, {{counted_there}} FROM device_effect e
+        WHERE e.plan_region = a.whole AND e.measure = CASE $4::text WHEN 'all' THEN 'served' ELSE 'served_' || $4::text END AND e.measure <> 'needing'
+          AND e.person_id > CASE WHEN $5::bigint IS NULL THEN 0 ELSE $5::bigint END
+          AND (e.region >= a.place AND e.region <= a.high) IS TRUE AND (e.day BETWEEN y.since AND y.until) IS TRUE
+        GROUP BY e.plan_region, e.person_id HAVING sum(e.n) > 0 ORDER BY e.person_id LIMIT $6::int) AS e
 {{person_joins}}
 
 -- name: device_pieces :many
