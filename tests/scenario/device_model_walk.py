@@ -5,7 +5,7 @@ import collections
 import random
 
 import step_loop
-from device_model import ACTING, DEPOSIT, Who
+from device_model_data import ACTING, DEPOSIT, Who
 from model_walk import ANY_STATUS, Difference
 
 SIGNATURE = {"strokes": [[1, 2, 3, 4]]}

@@ -223,3 +223,15 @@ class Session:
         recall = self.be("manager").recall(serial_from=serial, serial_to=serial)
         self.be(before)
         return recall
+
+
+@pytest.fixture(scope="module")
+def world(cluster, database):
+    return World(cluster.new_database().migrate())
+
+
+@pytest.fixture
+def s(world):
+    session = Session(world)
+    yield session
+    session.close()

@@ -9,7 +9,8 @@ import needs
 import pytest
 import step_centre
 from client import Client
-from device_model import Devices, Somebody
+from device_model import Devices
+from device_model_data import Somebody
 from device_model_walk import Walk, everybody
 from harness import People
 from model_walk import Difference
