@@ -151,7 +151,9 @@ CREATE FUNCTION device_allowed(i device_item) RETURNS text[] LANGUAGE sql STABLE
     WHERE r.from_state = i.state AND scope_role() = ANY (r.roles) AND r.action NOT IN ('take_in', 'unreturn')
       AND CASE WHEN i.transfer_id IS NOT NULL THEN r.action IN ('receive', 'unsend', 'recall', 'lift', 'lose') ELSE r.action NOT IN ('receive', 'unsend') END
       AND (r.action <> 'recall' OR i.recall_id IS NULL) AND (r.action <> 'lift' OR i.recall_id IS NOT NULL)
-      AND (r.action <> 'inspect' OR i.recall_id IS NULL) $$;
+      AND (r.action <> 'inspect' OR i.recall_id IS NULL)
+      AND CASE WHEN scope_centre() IS NULL OR r.action NOT IN ('receive', 'unsend') THEN true
+               ELSE scope_centre() = CASE r.action WHEN 'receive' THEN i.bound_for ELSE i.centre_id END END $$;
 
 -- Whoever inserts an event: is it one that may be? Then the item is as it says. Columns that are the trigger's own are overwritten.
 CREATE FUNCTION device_event_happens() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

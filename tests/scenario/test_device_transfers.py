@@ -56,7 +56,8 @@ def test_what_is_sent_is_on_its_way_until_it_is_received(world):
     for client in (world.a, world.b, world.county, world.auditor):
         assert state(client, one) == ("in_stock", world.a.centre, world.b.centre)
         assert client.get(f"/device-transfers/{sent['id']}").json == sent.json
-    assert world.a.get(f"/device-items/{one['id']}")["allowed"] == ["lose", "receive", "unsend"]
+    assert world.a.get(f"/device-items/{one['id']}")["allowed"] == ["lose", "unsend"]
+    assert world.b.get(f"/device-items/{one['id']}")["allowed"] == ["lose", "receive"]
     assert world.a.get(f"/device-items/{one['id']}")["transfer"] == sent["id"]
     # what has come is scanned, one of them twice; the others are still on their way
     got = step_stock.receive(world.b, sent, [three, three], note="外箱破损")
