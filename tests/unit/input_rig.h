@@ -75,7 +75,8 @@ static enum step step_echo(struct request *r)
 static request_step *const echo_steps[] = { step_echo, NULL };
 static request_step *const ask_steps[] = { step_ask, step_answer, NULL };
 
-static struct endpoint endpoints[300] = {
+enum { ENDPOINTS_MOST = 1000 };
+static struct endpoint endpoints[ENDPOINTS_MOST] = {
 	{ HTTP_METHOD_GET, "/query", ANYBODY, query, NULL, .page = "id", .steps = echo_steps },
 	{ HTTP_METHOD_GET, "/codes", ANYBODY, NULL, NULL, .page = "code", .steps = echo_steps },
 	{ HTTP_METHOD_GET, "/needed", ANYBODY, needed_query, NULL, .steps = echo_steps },
@@ -95,7 +96,7 @@ static struct client c;
 static struct db *db;
 static bool db_closed;
 static struct api api;
-static struct route routes[300];
+static struct route routes[ENDPOINTS_MOST];
 static struct vault *vault;
 static char key_path[] = "/tmp/tantu-key-XXXXXX";
 static const struct way ask_way = { NULL, SQL_account_get, "path.id" };
@@ -119,6 +120,7 @@ static void add_routes(void)
 	int n = OWN;
 	for (int t = 0; endpoint_tables[t]; t++)
 		for (const struct endpoint *e = endpoint_tables[t]; e->path; e++) {
+			assert_in_range(n, 0, ENDPOINTS_MOST - 1);
 			endpoints[n] = *e;
 			endpoints[n].steps = e->sink ? e->steps : echo_steps;
 			n++;
