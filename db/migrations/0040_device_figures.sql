@@ -356,6 +356,12 @@ END $$;
 CREATE TRIGGER means BEFORE INSERT ON indicator FOR EACH ROW EXECUTE FUNCTION indicator_means();
 UPDATE indicator i SET counts = m.counts, measure = m.measure FROM indicator_meaning m
 WHERE m.code = i.code AND (m.counts NOT LIKE 'served%' OR i.per = 'year');
+-- As in 0030, but of several plans of a region the one that promises something of devices.
+CREATE OR REPLACE FUNCTION device_plan_of(of_region int, day date) RETURNS smallint LANGUAGE sql STABLE AS $$
+    SELECT p.id FROM plan p WHERE p.region = of_region
+    ORDER BY EXISTS (SELECT FROM indicator i WHERE i.plan_id = p.id AND i.counts <> 'households') DESC,
+        (day BETWEEN p.begins_on AND p.ends_on) DESC, p.begins_on DESC, p.id LIMIT 1 $$;
+
 GRANT SELECT ON indicator_meaning TO tantu_app;
 GRANT UPDATE (counts, measure) ON indicator TO tantu_app;
 
