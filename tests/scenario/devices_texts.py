@@ -31,5 +31,5 @@ WAYS = {
         "outcome": "moved", "happened_at": minutes_ago()}),
 }
 ELSEWHERE = {("PUT", "/api/v1/centres/{code}", "plan"): "test_centres.py::test_no_text_but_a_plan_is_one"}
-REFERENCES = {("PUT", "/api/v1/device-models/{code}", "measure"), ("PUT", "/api/v1/device-models/{code}", "class"),
+REFERENCES = {("PUT", "/api/v1/plans/{code}/indicators/{indicator}", "measure"), ("PUT", "/api/v1/device-models/{code}", "measure"), ("PUT", "/api/v1/device-models/{code}", "class"),
               ("PUT", "/api/v1/device-classes/{scheme}/{edition}/{code}/links", "to")}
