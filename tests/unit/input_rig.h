@@ -40,6 +40,10 @@ static const struct field body[] = {
 	{ "items", F_ITEMS, .max = 3, .items = part },
 	{ 0 },
 };
+static const struct field number_query[] = {
+	{ "number", F_NUMBER, .min = 0, .max = 10 },
+	{ 0 },
+};
 static const struct field texts_body[] = {
 	{ "words", F_TEXTS, .max = 3 },
 	{ "colours", F_TEXTS, .max = 3, .of = colours },
@@ -88,8 +92,9 @@ static struct endpoint endpoints[ENDPOINTS_MOST] = {
 	{ HTTP_METHOD_GET, "/ask/{id}", ANYBODY, NULL, NULL, .steps = ask_steps },
 	{ HTTP_METHOD_POST, "/texts", ANYBODY, NULL, texts_body, .steps = echo_steps },
 	{ HTTP_METHOD_GET, "/cursors", ANYBODY, NULL, NULL, .page = "_cursor", .steps = echo_steps },
+	{ HTTP_METHOD_GET, "/numbers", ANYBODY, number_query, NULL, .steps = echo_steps },
 };
-enum { OWN = 11, ASKS = 8 };
+enum { OWN = 12, ASKS = 8 };
 
 static struct fixture f;
 static struct client c;

@@ -73,6 +73,12 @@ static void queries(void **state)
 	query_taken("/query?t%65xt=%E6%B9%9F%E4%B8%AD", "[\"湟中\",null,null,null,null,null]");
 	query_taken("/query?text=&count=&open=&region=", "[null,null,null,null,null,null]");
 	query_taken("/query?text", "[null,null,null,null,null,null]");
+	query_taken("/numbers", "[null]");
+	query_taken("/numbers?number=2.5", "[\"2.5\"]");
+	query_taken("/numbers?number=1e1", "[\"10\"]");
+	refused("GET", "/numbers?number=x", 422, "wrong_type", "/number");
+	refused("GET", "/numbers?number=%222%22", 422, "wrong_type", "/number");
+	refused("GET", "/numbers?number=10.5", 422, "out_of_range", "/number");
 	query_taken("/query?text=a=b", "[\"a=b\",null,null,null,null,null]");
 	refused("GET", "/query?text=a", 422, "too_short", "/text");
 	refused("GET", "/query?text=abcdef", 422, "too_long", "/text");
