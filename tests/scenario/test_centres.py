@@ -154,3 +154,18 @@ def test_an_item_that_comes_while_its_centre_moves_is_where_the_centre_is(office
     moving.close()
     coming.close()
     assert not failed and database.sql("SELECT region FROM device_item WHERE code = %s", f"in-{one}") == [(640324101,)]
+
+
+@pytest.mark.parametrize("role, may", [("admin", True), ("system", True), ("county", True), ("manager", True), ("auditor", False), ("centre", False), ("", False)])
+def test_who_places_a_centre_in_the_database(database, role, may):
+    """Whoever writes: an office in its own region only."""
+    connection = database.connect("app")
+    try:
+        with connection.cursor() as cursor:
+            for name, value in (("role", role), ("low", "640324000"), ("high", "640324999")):
+                cursor.execute("SELECT set_config(%s, %s, false)", (f"tantu.{name}", value))
+            cursor.execute("SELECT scope_places(640324101), scope_places(630106000)")
+            near, far = cursor.fetchone()
+            assert (bool(near), bool(far)) == (may, may and role in ("admin", "system"))
+    finally:
+        connection.close()
