@@ -50,6 +50,7 @@ int run_doctor(const struct config *config, const struct arguments *arguments);
 int run_user_create(const struct config *config, const struct arguments *arguments);
 int run_user_reset(const struct config *config, const struct arguments *arguments);
 int run_verify_photos(const struct config *config, const struct arguments *arguments);
+int run_route(const struct config *none, const struct arguments *arguments);
 int run_migrate(const struct config *config, const struct arguments *arguments);
 
 #endif

@@ -81,6 +81,15 @@ const struct command commands[] = {
 		   "there is "
 		   "one.",
 	  .examples = { { "tantu verify devices", "" } } },
+	{ "route", "plan the routes of a published problem", .run = run_route, .reads = READS_NONE,
+	  .arguments = { { "--solomon", "FILE", "a problem of Solomon's (vehicle routing with time windows)",
+			   true },
+			 { "--seconds", "SECONDS", "of processor time (2)" },
+			 { "--seed", "NUMBER", "another walk (1)" } },
+	  .about = "The visit optimiser, without a database. Prints each route, the distance, the vehicles, "
+		   "and whether the plan passes a "
+		   "check of its own; ends with 3 when it does not or leaves somebody out.",
+	  .examples = { { "tantu route --solomon C101.txt --seconds 1.8", "" } } },
 	{ "health", "ask the server on this machine whether it is ready", .run = run_health,
 	  .settings = "listen",
 	  .arguments = { { "--timeout", "SECONDS", "how long to wait for its answer (3)" } },
