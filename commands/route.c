@@ -50,22 +50,36 @@ static int solve(const struct solomon *s, double seconds, uint64_t seed)
 	return whole ? EXIT_DONE : EXIT_DIFFERS;
 }
 
+static bool seed_read(const char *text, uint64_t *seed)
+{
+	char *end;
+	*seed = 1;
+	if (!text)
+		return true;
+	*seed = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0';
+}
+
 int run_route(const struct config *none, const struct arguments *arguments)
 {
-	const char *seconds = argument(arguments, "--seconds"), *seed = argument(arguments, "--seed");
-	char *text = read_file(argument(arguments, "--solomon"));
+	const char *seconds = argument(arguments, "--seconds");
+	double limit = seconds ? strtod(seconds, NULL) : 2;
+	uint64_t seed;
 	struct solomon s;
 	char why[256];
 	(void)none;
+	if (!(limit > 0 && limit <= 3600))
+		return complain("--seconds: above 0 and at most 3600");
+	if (!seed_read(argument(arguments, "--seed"), &seed))
+		return complain("--seed: a number");
+	char *text = read_file(argument(arguments, "--solomon"));
 	if (!text)
 		return complain("the file cannot be read");
 	bool read = solomon_read(&s, text, why, sizeof why);
 	free(text);
 	if (!read)
 		return complain(why);
-	double limit = seconds ? strtod(seconds, NULL) : 2;
-	int status = limit > 0 && limit <= 3600 ? solve(&s, limit, seed ? strtoull(seed, NULL, 10) : 1)
-						: complain("--seconds: above 0 and at most 3600");
+	int status = solve(&s, limit, seed);
 	solomon_free(&s);
 	return status;
 }
