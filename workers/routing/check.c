@@ -101,8 +101,9 @@ static bool walk_all(struct walk *w, const struct routing_visit *visits, int cou
 bool routing_check(const struct routing_problem *problem, const struct routing_visit *visits, int visit_count,
 		   struct routing_figures *figures, char *fault, size_t fault_size)
 {
-	struct walk w = { problem, figures, malloc(((size_t)problem->task_count + 1) * sizeof(int)), fault,
-			  fault_size };
+	struct walk w = { .p = problem, .figures = figures, .size = fault_size };
+	w.shift_of = malloc(((size_t)problem->task_count + 1) * sizeof(int));
+	w.fault = fault;
 	*figures = (struct routing_figures){ 0 };
 	if (!w.shift_of)
 		return false;
