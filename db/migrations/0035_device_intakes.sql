@@ -470,24 +470,36 @@ BEGIN
     RETURN entered;
 END $$;
 
--- An intake whose job is given up has failed; when the job is tried again, so is the intake.
-CREATE FUNCTION device_intake_job_died() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- An import or intake whose job is given up has failed; when the job is tried again, so is it. One trigger for both, and for both
+-- turns: what stands on job is asked at every claim.
+DROP TRIGGER import_job_died ON job;
+DROP TRIGGER import_job_revived ON job;
+DROP FUNCTION import_job_died();
+DROP FUNCTION import_job_revived();
+CREATE FUNCTION import_job_turns() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    wanted bigint := coalesce(NEW.payload->>'import', NEW.payload->>'intake')::bigint;
+    died boolean := NEW.state = 'dead';
+    goal text := CASE WHEN died THEN 'failed' ELSE 'queued' END;
+    why text := CASE WHEN died THEN 'import_gave_up' END;
+    said text := CASE WHEN died THEN NEW.last_error END;
+    at timestamptz := CASE WHEN died THEN now() END;
+    before text[] := CASE WHEN died THEN '{queued,running}' ELSE '{failed}' END;
 BEGIN
-    UPDATE device_intake SET state = 'failed', error_code = 'import_gave_up', error = NEW.last_error, finished_at = now(), version = version + 1
-    WHERE id = (NEW.payload->>'intake')::bigint AND state IN ('queued', 'running');
-    DELETE FROM device_intake_row WHERE intake_id = (NEW.payload->>'intake')::bigint;
+    IF NEW.kind = 'import' THEN
+        UPDATE needs_import SET state = goal, error_code = why, error = said, finished_at = at, version = version + 1
+        WHERE id = wanted AND state = ANY (before);
+        DELETE FROM import_row WHERE import_id = wanted AND died;
+    ELSE
+        UPDATE device_intake SET state = goal, error_code = why, error = said, finished_at = at, version = version + 1
+        WHERE id = wanted AND state = ANY (before);
+        DELETE FROM device_intake_row WHERE intake_id = wanted AND died;
+    END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER device_intake_job_died AFTER UPDATE OF state ON job FOR EACH ROW
-    WHEN (NEW.kind = 'device_intake' AND NEW.state = 'dead' AND OLD.state <> 'dead') EXECUTE FUNCTION device_intake_job_died();
-CREATE FUNCTION device_intake_job_revived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    UPDATE device_intake SET state = 'queued', error_code = NULL, error = NULL, finished_at = NULL, version = version + 1
-    WHERE id = (NEW.payload->>'intake')::bigint AND state = 'failed';
-    RETURN NULL;
-END $$;
-CREATE TRIGGER device_intake_job_revived AFTER UPDATE OF state ON job FOR EACH ROW
-    WHEN (NEW.kind = 'device_intake' AND NEW.state = 'queued' AND OLD.state = 'dead') EXECUTE FUNCTION device_intake_job_revived();
+CREATE TRIGGER import_job_turns AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.kind IN ('import', 'device_intake') AND 'dead' IN (OLD.state, NEW.state) AND OLD.state <> NEW.state
+          AND NEW.state IN ('dead', 'queued')) EXECUTE FUNCTION import_job_turns();
 
 ALTER TABLE device_intake ENABLE ROW LEVEL SECURITY;
 ALTER TABLE device_intake_row ENABLE ROW LEVEL SECURITY;

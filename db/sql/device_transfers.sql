@@ -12,6 +12,11 @@ LEFT JOIN LATERAL device_transfer_told(t.plan_region, t.id) AS n ON t.id IS NOT 
 SELECT t.verdict AS _verdict, CASE t.verdict WHEN 'list_empty' THEN '/items' END AS _field, t.refused AS _items, {{transfer_columns}}, n.items
 FROM t {{transfer_names}}
 
+-- part: transfer_ended
+t AS (
+    SELECT e.verdict, e.refused, (e.made).* FROM ended e
+)
+
 -- name: device_transfer_send :write
 -- $3 from, $4 to, $5 [{item}], $6 note, $7 sent at
 WITH sent AS MATERIALIZED (
@@ -26,27 +31,21 @@ WITH sent AS MATERIALIZED (
 -- $3 transfer, $4 [{item}] or all that are on the way, $5 if-match, $6 note
 WITH ended AS MATERIALIZED (
     SELECT e.* FROM device_transfer_end($3::bigint, 'receive', $4::json, $5::int, $6::text) AS e
-), t AS (
-    SELECT e.verdict, e.refused, (e.made).* FROM ended e
-), answer AS (
+), {{transfer_ended}}, answer AS (
     {{transfer_answer}}
 )
 
 -- name: device_transfer_cancel :write
 WITH ended AS MATERIALIZED (
     SELECT e.* FROM device_transfer_end($3::bigint, 'unsend', $4::json, $5::int, $6::text) AS e
-), t AS (
-    SELECT e.verdict, e.refused, (e.made).* FROM ended e
-), answer AS (
+), {{transfer_ended}}, answer AS (
     {{transfer_answer}}
 )
 
 -- name: device_transfer_lose :write
 WITH ended AS MATERIALIZED (
     SELECT e.* FROM device_transfer_end($3::bigint, 'lose', $4::json, $5::int, $6::text) AS e
-), t AS (
-    SELECT e.verdict, e.refused, (e.made).* FROM ended e
-), answer AS (
+), {{transfer_ended}}, answer AS (
     {{transfer_answer}}
 )
 
